@@ -1,0 +1,104 @@
+namespace GaleraBackup;
+
+/// <summary>How one phase of a run ended.</summary>
+public enum Outcome
+{
+    /// <summary>It was not reached, or not asked for.</summary>
+    Skipped,
+    Succeeded,
+    Failed,
+
+    /// <summary>Its deadline passed. Never counts as a success.</summary>
+    TimedOut,
+}
+
+public enum BackupType
+{
+    Full,
+    Incremental,
+}
+
+/// <summary>An error that ended a phase, as data.</summary>
+public sealed record RunError(string ErrorId, FailureKind Kind, string Message, string Recommendation)
+{
+    public override string ToString() => $"{ErrorId}: {Message}";
+}
+
+/// <summary>
+/// One backup run: what was done, and how each phase ended. The phases are judged apart: a late resync does not make a finished
+/// backup bad, and a time-out is never a success.
+/// </summary>
+public sealed record BackupRun
+{
+    /// <summary>Id of the run; the lease, the runner pod's label and the desync record carry it.</summary>
+    public required string RunId { get; init; }
+
+    /// <summary>Id of the backup below the backup root: <c>base/2026-01-31_01-00-00</c>.</summary>
+    public required string BackupId { get; init; }
+
+    public BackupType Type { get; init; }
+    public string Namespace => Replica.Namespace;
+    public string StatefulSet => Replica.StatefulSet;
+
+    /// <summary>The pod that was backed up.</summary>
+    public string Pod => Replica.Pod;
+
+    /// <summary>The claim that holds the backup.</summary>
+    public required string BackupClaim { get; init; }
+
+    /// <summary>Name of the runner pod.</summary>
+    public required string RunnerPod { get; init; }
+
+    public Outcome Backup { get; init; }
+    public Outcome Verify { get; init; }
+    public Outcome Resync { get; init; }
+    public Outcome Prune { get; init; }
+
+    /// <summary>True if the cluster was unsafe and -AllowUnsafeBackup was given.</summary>
+    public bool Unsafe => Replica.Unsafe;
+
+    /// <summary>UUID of the Galera cluster at the backup.</summary>
+    public string? ClusterUuid { get; init; }
+
+    /// <summary>Galera seqno at the backup: exactly the write-sets up to it are inside. Null if the tool did not say.</summary>
+    public long? Seqno { get; init; }
+
+    /// <summary>InnoDB log sequence number at the backup (xtrabackup_checkpoints' to_lsn).</summary>
+    public long? ToLsn { get; init; }
+
+    /// <summary>Size of the data directory in bytes.</summary>
+    public long? DatabaseBytes { get; init; }
+
+    /// <summary>Bytes that mariadb-backup produced, before compression.</summary>
+    public long? StreamedBytes { get; init; }
+
+    /// <summary>Bytes of the backup's stream as stored.</summary>
+    public long? StoredBytes { get; init; }
+
+    public string? ServerVersion { get; init; }
+
+    /// <summary>UTC, by this machine's clock.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+    public DateTimeOffset? FinishedAt { get; init; }
+
+    /// <summary>mariadb-backup's own run, measured beside it.</summary>
+    public TimeSpan? CopyDuration { get; init; }
+
+    /// <summary>From Donor/Desynced to Synced.</summary>
+    public TimeSpan? DesyncedDuration => Replica.Desync?.SyncedAt - Replica.Desync?.DesyncedAt;
+
+    public TimeSpan? Duration => FinishedAt - StartedAt;
+
+    /// <summary>What went wrong, in the order in which it did.</summary>
+    public IReadOnlyList<RunError> Errors { get; init; } = [];
+
+    /// <summary>Backups that retention removed.</summary>
+    public IReadOnlyList<BackupSet> Removed { get; init; } = [];
+
+    /// <summary>What the runner said: mariadb-backup's own log.</summary>
+    public IReadOnlyList<string> Log { get; init; } = [];
+
+    public required BackupReplica Replica { get; init; }
+
+    public override string ToString() => $"{BackupId} ({Backup})";
+}

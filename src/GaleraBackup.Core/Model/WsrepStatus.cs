@@ -1,0 +1,62 @@
+namespace GaleraBackup;
+
+/// <summary>What one Galera node says of itself (SHOW GLOBAL STATUS / VARIABLES), read in one round trip.</summary>
+public sealed record WsrepStatus
+{
+    /// <summary>wsrep_local_state of a node that is in step with its cluster.</summary>
+    public const int Synced = 4;
+
+    /// <summary>wsrep_local_state of a node that is desynced, or that feeds a joiner.</summary>
+    public const int DonorDesynced = 2;
+
+    /// <summary>wsrep_ready</summary>
+    public bool Ready { get; init; }
+
+    /// <summary>wsrep_connected</summary>
+    public bool Connected { get; init; }
+
+    /// <summary>wsrep_cluster_status: Primary, non-Primary or Disconnected.</summary>
+    public string ClusterStatus { get; init; } = "";
+
+    /// <summary>wsrep_local_state: 1 Joining, 2 Donor/Desynced, 3 Joined, 4 Synced.</summary>
+    public int LocalState { get; init; }
+
+    /// <summary>wsrep_local_state_comment</summary>
+    public string LocalStateComment { get; init; } = "";
+
+    /// <summary>wsrep_cluster_size: nodes in this node's component.</summary>
+    public int ClusterSize { get; init; }
+
+    /// <summary>wsrep_cluster_state_uuid</summary>
+    public string ClusterStateUuid { get; init; } = "";
+
+    /// <summary>wsrep_cluster_conf_id: number of the membership this node sees. Differs between the halves of a split.</summary>
+    public long ClusterConfId { get; init; }
+
+    /// <summary>wsrep_desync_count: how many reasons keep the node desynced (by hand, SST, BACKUP STAGE).</summary>
+    public int DesyncCount { get; init; }
+
+    /// <summary>@@wsrep_desync</summary>
+    public bool Desync { get; init; }
+
+    /// <summary>wsrep_local_recv_queue: write-sets received and not yet applied.</summary>
+    public long ReceiveQueue { get; init; }
+
+    /// <summary>wsrep_last_committed: seqno of the last write-set committed here.</summary>
+    public long LastCommitted { get; init; }
+
+    /// <summary>gcs.fc_limit × gcs.fc_factor of wsrep_provider_options: below it a node does not throttle the cluster (write-sets).</summary>
+    public long FlowControlLowerLimit { get; init; }
+
+    /// <summary>@@version</summary>
+    public string Version { get; init; } = "";
+
+    /// <summary>@@datadir</summary>
+    public string DataDirectory { get; init; } = "";
+
+    /// <summary>@@hostname</summary>
+    public string HostName { get; init; } = "";
+
+    /// <summary>Uptime in seconds: a restarted server has forgotten wsrep_desync.</summary>
+    public long UptimeSeconds { get; init; }
+}
