@@ -1,1 +1,243 @@
 #!/bin/bash
+# Takes one physical backup of the server whose data directory is mounted here, in the vendor's layout.
+#
+# Says what it does as one JSON object a line on stdout; see RunnerEvent. Everything else goes to stderr.
+# Settings come from the environment (GALERA_BACKUP_*), the login from files: nothing foreign is ever part of a command line.
+# What is not finished stays below .partial/ and is removed on the way out; one rename publishes a finished backup.
+set -euo pipefail
+export LC_ALL=C
+umask 027
+exec 3>&1 1>&2
+
+readonly run=/run/galera-backup secrets=/run/secrets/galera-backup
+readonly root=${GALERA_BACKUP_ROOT:?} id=${GALERA_BACKUP_ID:?} host=${GALERA_BACKUP_HOST:?} port=${GALERA_BACKUP_PORT:?}
+readonly datadir=${GALERA_BACKUP_DATADIR:?} ratio_permille=${GALERA_BACKUP_SPACE_RATIO_PERMILLE:?}
+readonly go_timeout=${GALERA_BACKUP_GO_TIMEOUT:?}
+readonly partial=$root/.partial/${id//\//_}
+readonly tail_bytes=33554432
+
+# --- what it says ------------------------------------------------------------------------------------------------------------------
+
+json_string() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  text=${text//$'\n'/\\n}
+  text=${text//$'\t'/\\t}
+  printf '"%s"' "${text//[[:cntrl:]]/}"
+}
+
+# event NAME [KEY JSON]...
+event() {
+  local line
+  line="{\"event\":\"$1\""
+  shift
+  while (($#)); do
+    line+=",\"$1\":$2"
+    shift 2
+  done
+  printf '%s}\n' "$line" >&3
+}
+
+# fail ID MESSAGE
+fail() {
+  event error id "$(json_string "$1")" message "$(json_string "$2")"
+  exit 1
+}
+
+log_events() {
+  local line
+  while IFS= read -r line || [[ -n $line ]]; do
+    printf '%s\n' "$line" >&4
+    event log message "$(json_string "$line")"
+  done
+}
+
+# --- before the replica is touched --------------------------------------------------------------------------------------------------
+
+check_settings() {
+  local stamp='[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}'
+  [[ $id =~ ^base/$stamp$ ]] || fail InvalidBackupId "'$id' is not a full backup's id."
+  [[ -d $root ]] || fail BackupPathMissing "There is no directory $root on the backup volume."
+  [[ ! -e $root/$id ]] || fail BackupExists "$id is already on the backup volume."
+  [[ -r $datadir/ibdata1 || -d $datadir/mysql ]] || fail WrongDataVolume "$datadir does not hold a MariaDB data directory."
+}
+
+kib_of() {
+  local kib
+  # A live data directory loses files while du walks it: du then says 1 and its sum is still right.
+  kib=$(du -sk "$@" "$datadir" 2>/dev/null || true)
+  kib=${kib%%[[:space:]]*}
+  [[ $kib =~ ^[0-9]+$ ]] || fail SizeUnknown "The size of $datadir cannot be read by uid $(id -u)."
+  printf '%s' "$kib"
+}
+
+check_space() {
+  local available
+  database_kib=$(kib_of)
+  available=$(df -Pk "$root" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)
+  event space databaseKiB "$database_kib" availableKiB "$available" requiredKiB "$((database_kib * ratio_permille / 1000))"
+  ((available * 1000 > database_kib * ratio_permille)) ||
+    fail NotEnoughSpace "The backup volume has $available KiB available; it must be more than $database_kib KiB (the data directory) x $ratio_permille/1000."
+}
+
+find_tool() {
+  tool=$(command -v mariadb-backup || command -v mariabackup) || fail BackupToolMissing "The image has neither mariadb-backup nor mariabackup."
+}
+
+make_partial() {
+  { mkdir -p "$root/.partial" "$root/base" && mkdir "$partial"; } ||
+    fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
+  trap remove_partial EXIT
+}
+
+remove_partial() {
+  local status=$?
+  trap '' TERM INT HUP
+  # Whatever still writes goes first; a clean-up that fails must not hide why.
+  local job
+  for job in $(jobs -p); do kill -- "-$job" 2>/dev/null || true; done
+  wait || true
+  rm -rf -- "$partial" || true
+  exit "$status"
+}
+
+# An option file keeps the password out of argv; its quoting is that of MariaDB's option files.
+option_value() {
+  local text=$1
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  text=${text//$'\n'/\\n}
+  printf '"%s"' "$text"
+}
+
+write_login() {
+  local user=${GALERA_BACKUP_USER:-}
+  [[ -n $user ]] || user=$(<"$secrets/username")
+  (
+    umask 077
+    {
+      printf '[client]\nuser=%s\n' "$(option_value "$user")"
+      printf 'password=%s\n' "$(option_value "$(<"$secrets/password")")"
+    } >"$run/login.cnf"
+  )
+}
+
+# The replica is desynced only now; the word comes through this pipe.
+wait_for_go() {
+  mkfifo -m 600 "$run/go"
+  exec 5<>"$run/go"
+  event ready
+  read -r -t "$go_timeout" -u 5 _ || fail GoTimedOut "Nobody said within $go_timeout s that the replica is desynced."
+  exec 5>&-
+}
+
+# --- the backup ---------------------------------------------------------------------------------------------------------------------
+
+report_progress() {
+  local total_kib bytes stored pid
+  total_kib=$(kib_of --exclude=galera.cache '--exclude=gcache.page.*' '--exclude=ib_logfile*' '--exclude=*-bin.*' '--exclude=binlog.*')
+  while sleep 1; do
+    # /proc tells what went through the meter, so the data needs no counting of its own.
+    { pid=$(<"$run/meter.pid"); } 2>/dev/null || continue
+    bytes=$(sed -n 's/^rchar: //p' "/proc/$pid/io" 2>/dev/null) || continue
+    stored=$(stat -c %s "$partial/backup.stream.gz" 2>/dev/null) || continue
+    [[ -n $bytes ]] && event progress bytes "$bytes" totalBytes "$((total_kib * 1024))" storedBytes "$stored"
+  done
+}
+
+copy_server() {
+  local started=$EPOCHREALTIME status=0
+  event copying
+  "$tool" --defaults-extra-file="$run/login.cnf" --backup --stream=xbstream --galera-info \
+    --host="$host" --port="$port" --datadir="$datadir" --target-dir="$run/target" --extra-lsndir="$partial" 2>"$run/log" || status=$?
+  local ended=$EPOCHREALTIME
+  event copied status "$status" milliseconds "$(((${ended/./} - ${started/./}) / 1000))"
+  return "$status"
+}
+
+# Passes the stream on, counted, and keeps its end, where mariadb-backup puts the Galera position.
+meter() {
+  # shellcheck disable=SC2016 # $$ and the arguments are the inner shell's.
+  bash -c 'echo $$ >"$1"; exec tee "$2" "$3"' meter "$run/meter.pid" "$run/tail.pipe" "$run/count.pipe"
+}
+
+take_backup() {
+  local statuses log_pid tail_pid count_pid progress_pid
+  mkfifo "$run/log" "$run/tail.pipe" "$run/count.pipe"
+  mkdir "$run/target"
+  set -m # a process group for each job, so that a clean-up reaches all of its processes
+  log_events <"$run/log" 4>"$partial/mariabackup.log" &
+  log_pid=$!
+  tail -c "$tail_bytes" <"$run/tail.pipe" >"$run/tail" &
+  tail_pid=$!
+  wc -c <"$run/count.pipe" >"$run/streamed" &
+  count_pid=$!
+  report_progress &
+  progress_pid=$!
+  {
+    set +e
+    copy_server | meter | gzip -c >"$partial/backup.stream.gz"
+    statuses=("${PIPESTATUS[@]}")
+    printf '%s %s %s' "${statuses[@]}" >"$run/statuses"
+  } &
+  # In the background and waited for: a signal is heard at once, not when the backup is over.
+  wait $!
+  kill -- "-$progress_pid" 2>/dev/null || true
+  wait "$log_pid" "$tail_pid" "$count_pid"
+  rm -f "$run/login.cnf"
+  check_backup
+}
+
+check_backup() {
+  local copied metered compressed last
+  read -r copied metered compressed <"$run/statuses" || true
+  last=$(tail -n 1 "$partial/mariabackup.log")
+  # Either sign alone has lied: the exit status of every stage, and the log's last line.
+  ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
+  [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
+  ((metered == 0 && compressed == 0)) || fail StreamFailed "The stream was not written whole: tee ended with $metered, gzip with $compressed."
+}
+
+# The tool writes UUID:seqno into a small file of the stream, and nowhere else.
+read_position() {
+  local offset text
+  offset=$(grep -aobE '(xtrabackup|mariadb_backup)_galera_info' "$run/tail" | tail -n 1 | cut -d : -f 1) || true
+  [[ -n $offset ]] || return 0
+  text=$(dd if="$run/tail" bs=4096 iflag=skip_bytes,count_bytes skip="$offset" count=256 2>/dev/null | tr -d '\0')
+  if [[ $text =~ ([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]+) ]]; then
+    position=(uuid "\"${BASH_REMATCH[1]}\"" seqno "${BASH_REMATCH[3]}")
+  fi
+}
+
+publish() {
+  local to_lsn streamed stored version
+  local -a position=()
+  read_position
+  to_lsn=$(sed -n 's/^to_lsn = \([0-9]*\)$/\1/p' "$partial/"*checkpoints)
+  version=$(sed -n 's/^server_version = //p' "$partial/"*info)
+  stored=$(stat -c %s "$partial/backup.stream.gz")
+  streamed=$(<"$run/streamed")
+  cp "$datadir/grastate.dat" "$partial/grastate.dat"
+  : >"$partial/backup.successful"
+  sync "$partial"/* "$partial"
+  mv -T "$partial" "$root/$id"
+  trap - EXIT
+  sync "$root/base" "$root"
+  event result id "$(json_string "$id")" "${position[@]}" toLsn "${to_lsn:-null}" streamedBytes "$streamed" storedBytes "$stored" \
+    databaseKiB "$database_kib" serverVersion "$(json_string "$version")"
+}
+
+main() {
+  trap 'exit 143' TERM INT HUP
+  check_settings
+  find_tool
+  check_space
+  make_partial
+  write_login
+  wait_for_go
+  take_backup
+  publish
+}
+
+main

@@ -1,0 +1,22 @@
+using System.Globalization;
+
+namespace GaleraBackup;
+
+/// <summary>Sizes for people, in binary units.</summary>
+public static class ByteSize
+{
+    private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+    public static string Format(long bytes)
+    {
+        var unit = 0;
+        double value = bytes;
+        while (Math.Abs(value) >= 1024 && unit < Units.Length - 1)
+        {
+            value /= 1024;
+            unit++;
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{value:0.#} {Units[unit]}");
+    }
+}

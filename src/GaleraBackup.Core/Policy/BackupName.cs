@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace GaleraBackup.Policy;
+
+/// <summary>
+/// The names of the vendor's layout: <c>base/STAMP</c> and <c>incr/BASE/STAMP</c>, where a stamp is <c>yyyy-MM-dd_HH-mm-ss</c> in
+/// UTC. What does not match is not a backup of this layout and is never touched.
+/// </summary>
+public static partial class BackupName
+{
+    private const string StampFormat = "yyyy-MM-dd_HH-mm-ss";
+
+    public static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString(StampFormat, CultureInfo.InvariantCulture);
+
+    public static string Full(DateTimeOffset time) => $"base/{Stamp(time)}";
+
+    /// <summary>False if the text is no backup's id.</summary>
+    public static bool TryParse(string id, out BackupType type, out string baseStamp, out DateTimeOffset createdAt)
+    {
+        type = default;
+        baseStamp = "";
+        createdAt = default;
+        var match = Pattern().Match(id);
+        if (!match.Success)
+        {
+            return false;
+        }
+
+        type = match.Groups["parent"].Success ? BackupType.Incremental : BackupType.Full;
+        var stamp = match.Groups["stamp"].Value;
+        baseStamp = type == BackupType.Full ? stamp : match.Groups["parent"].Value;
+        return DateTimeOffset.TryParseExact(stamp, StampFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out createdAt);
+    }
+
+    [GeneratedRegex(@"\A(?:base|incr/(?<parent>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}))/(?<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2})\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Pattern();
+}

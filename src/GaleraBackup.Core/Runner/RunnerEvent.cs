@@ -1,0 +1,78 @@
+using System.Text.Json;
+
+namespace GaleraBackup.Runner;
+
+/// <summary>What the runner's script says: one JSON object a line. Sizes in bytes unless the name says KiB.</summary>
+public abstract record RunnerEvent
+{
+    /// <summary>Null if the line is no event: foreign output is not an error, it is kept as log.</summary>
+    public static RunnerEvent? Parse(string line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement) : null;
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    private static RunnerEvent? Read(JsonElement json) => json.GetProperty("event").GetString() switch
+    {
+        "space" => new SpaceEvent(
+            json.GetProperty("databaseKiB").GetInt64(), json.GetProperty("availableKiB").GetInt64(), json.GetProperty("requiredKiB").GetInt64()),
+        "ready" => new ReadyEvent(),
+        "copying" => new CopyingEvent(),
+        "progress" => new ProgressEvent(
+            json.GetProperty("bytes").GetInt64(), json.GetProperty("totalBytes").GetInt64(), json.GetProperty("storedBytes").GetInt64()),
+        "log" => new LogEvent(json.GetProperty("message").GetString()!),
+        "copied" => new CopiedEvent(
+            json.GetProperty("status").GetInt32(), TimeSpan.FromMilliseconds(json.GetProperty("milliseconds").GetInt64())),
+        "result" => new ResultEvent
+        {
+            BackupId = json.GetProperty("id").GetString()!,
+            ClusterUuid = json.TryGetProperty("uuid", out var uuid) ? uuid.GetString() : null,
+            Seqno = json.TryGetProperty("seqno", out var seqno) ? seqno.GetInt64() : null,
+            ToLsn = json.GetProperty("toLsn") is { ValueKind: JsonValueKind.Number } lsn ? lsn.GetInt64() : null,
+            StreamedBytes = json.GetProperty("streamedBytes").GetInt64(),
+            StoredBytes = json.GetProperty("storedBytes").GetInt64(),
+            DatabaseKiB = json.GetProperty("databaseKiB").GetInt64(),
+            ServerVersion = json.GetProperty("serverVersion").GetString(),
+        },
+        "error" => new ErrorEvent(json.GetProperty("id").GetString()!, json.GetProperty("message").GetString()!),
+        _ => null,
+    };
+}
+
+/// <summary>The space on the backup volume was read.</summary>
+public sealed record SpaceEvent(long DatabaseKiB, long AvailableKiB, long RequiredKiB) : RunnerEvent;
+
+/// <summary>All that can be refused was checked; the runner waits for the word that the replica is desynced.</summary>
+public sealed record ReadyEvent : RunnerEvent;
+
+public sealed record CopyingEvent : RunnerEvent;
+
+public sealed record ProgressEvent(long Bytes, long TotalBytes, long StoredBytes) : RunnerEvent;
+
+/// <summary>A line of mariadb-backup's log.</summary>
+public sealed record LogEvent(string Message) : RunnerEvent;
+
+/// <summary>mariadb-backup has ended: the replica is no longer needed.</summary>
+public sealed record CopiedEvent(int Status, TimeSpan Duration) : RunnerEvent;
+
+/// <summary>The backup is published. Only now is it one.</summary>
+public sealed record ResultEvent : RunnerEvent
+{
+    public required string BackupId { get; init; }
+    public string? ClusterUuid { get; init; }
+    public long? Seqno { get; init; }
+    public long? ToLsn { get; init; }
+    public required long StreamedBytes { get; init; }
+    public required long StoredBytes { get; init; }
+    public required long DatabaseKiB { get; init; }
+    public string? ServerVersion { get; init; }
+}
+
+public sealed record ErrorEvent(string ErrorId, string Message) : RunnerEvent;

@@ -1,0 +1,117 @@
+using System.Globalization;
+using GaleraBackup.Policy;
+
+namespace GaleraBackup.Runner;
+
+/// <summary>What the user chose for one backup.</summary>
+public sealed record RunnerOptions
+{
+    public required string BackupClaim { get; init; }
+
+    /// <summary>Folder on the backup claim, relative to its root; empty for the root itself.</summary>
+    public string BackupPath { get; init; } = "";
+
+    /// <summary>Available space must be more than the data directory's size times this.</summary>
+    public decimal RequiredSpaceRatio { get; init; } = 1.2m;
+
+    /// <summary>For the whole runner. The vendor's is 21600 s.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(21600);
+}
+
+/// <summary>Builds the pods that run beside a replica: pure, so that -WhatIf shows exactly what would be created.</summary>
+public static class RunnerPods
+{
+    private const string BackupMountPath = "/var/backup";
+    private const int MySqlPort = 3306;
+
+    /// <summary>How long the runner waits, once it is ready, for the word that the replica is desynced.</summary>
+    private static readonly TimeSpan GoTimeout = TimeSpan.FromMinutes(15);
+
+    /// <summary>The pod <c>mariadb-phy-backup-runner-TIMESTAMP</c>.</summary>
+    /// <param name="owner">Uid and gid of the data directory, for a pod whose spec does not say as whom it runs.</param>
+    public static RunnerPod ForBackup(BackupReplica replica, RunnerOptions options, string runId, DateTimeOffset now, (long Uid, long Gid)? owner)
+    {
+        var layout = replica.Node.Layout!;
+        var pod = Beside(replica.Node, "runner", now, runId, replica.StatefulSet, options.BackupClaim, owner);
+        return pod with
+        {
+            Script = Scripts.BackupRunner,
+            Environment = new Dictionary<string, string>
+            {
+                ["GALERA_BACKUP_ROOT"] = RootOf(options.BackupPath),
+                ["GALERA_BACKUP_ID"] = BackupName.Full(now),
+                ["GALERA_BACKUP_HOST"] = replica.Node.PodSnapshot.PodIP!,
+                ["GALERA_BACKUP_PORT"] = MySqlPort.ToString(CultureInfo.InvariantCulture),
+                ["GALERA_BACKUP_DATADIR"] = DataDirectory(replica),
+                ["GALERA_BACKUP_SPACE_RATIO_PERMILLE"] = decimal.Ceiling(options.RequiredSpaceRatio * 1000).ToString(CultureInfo.InvariantCulture),
+                ["GALERA_BACKUP_GO_TIMEOUT"] = GoTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture),
+            },
+            Data = new DataVolume(layout.DataClaim, layout.DataMountPath, layout.DataSubPath),
+            Login = replica.Scope.BackupCredential is null
+                ? layout.BackupLogin ?? layout.AdminLogin
+                : new LoginReference(null, new SecretKeyReference(pod.Name, "username"), new SecretKeyReference(pod.Name, "password")),
+            ActiveDeadline = options.Timeout,
+        };
+    }
+
+    /// <summary>The short pod <c>mariadb-phy-backup-store-TIMESTAMP</c>, in which backups are listed and removed.</summary>
+    public static RunnerPod ForStore(GaleraNode node, string statefulSet, string backupClaim, string backupPath, DateTimeOffset now, (long Uid, long Gid)? owner) =>
+        Beside(node, "store", now, runId: null, statefulSet, backupClaim, owner) with
+        {
+            // PID 1 has no default signal handlers: without the trap the pod would linger for its whole grace period.
+            Script = "trap 'exit 0' TERM INT; sleep infinity & wait",
+            Environment = new Dictionary<string, string> { ["GALERA_BACKUP_ROOT"] = RootOf(backupPath) },
+            ActiveDeadline = TimeSpan.FromHours(1),
+        };
+
+    private static RunnerPod Beside(
+        GaleraNode node, string role, DateTimeOffset now, string? runId, string statefulSet, string backupClaim, (long Uid, long Gid)? owner)
+    {
+        var layout = node.Layout!;
+        var pod = node.PodSnapshot;
+        var labels = new Dictionary<string, string>
+        {
+            ["app.kubernetes.io/name"] = "galera-backup",
+            ["app.kubernetes.io/component"] = role,
+            ["galerabackup.io/statefulset"] = statefulSet,
+        };
+        if (runId is not null)
+        {
+            labels["galerabackup.io/run-id"] = runId;
+        }
+
+        return new RunnerPod
+        {
+            Name = $"mariadb-phy-backup-{role}-{now.UtcDateTime:yyyyMMddHHmmss}",
+            Namespace = pod.Namespace,
+            Labels = labels,
+            NodeName = node.KubernetesNode!,
+            Image = layout.Image,
+            ImagePullPolicy = layout.ImagePullPolicy,
+            ImagePullSecrets = pod.ImagePullSecrets,
+            Tolerations = pod.Tolerations,
+            RunAsUser = layout.RunAsUser ?? owner?.Uid,
+            RunAsGroup = layout.RunAsGroup ?? owner?.Gid,
+            FsGroup = pod.FsGroup,
+            Script = "",
+            BackupClaim = backupClaim,
+            BackupMountPath = BackupMountPath,
+        };
+    }
+
+    private static string RootOf(string backupPath) =>
+        backupPath.Length == 0 ? BackupMountPath : $"{BackupMountPath}/{backupPath.Trim('/')}";
+
+    private static string DataDirectory(BackupReplica replica)
+    {
+        var layout = replica.Node.Layout!;
+        var directory = replica.Node.Wsrep!.DataDirectory.TrimEnd('/');
+        var mount = layout.DataMountPath.TrimEnd('/');
+        return directory == mount || directory.StartsWith(mount + "/", StringComparison.Ordinal)
+            ? directory
+            : throw new GaleraBackupException(
+                "UnsupportedLayout", FailureKind.Refused,
+                $"@@datadir of {replica} is {directory}, which is not on its claim {layout.DataClaim} at {mount}.",
+                "The runner can only back up a data directory that is on the pod's claim.", replica);
+    }
+}

@@ -1,0 +1,303 @@
+using System.Globalization;
+using GaleraBackup.Ports;
+using GaleraBackup.Workflow;
+
+namespace GaleraBackup.Runner;
+
+/// <summary>
+/// One runner pod from its creation to its end. It is started before the replica is touched: all that can be refused (claims, node,
+/// image, space, rights on the volume) is refused while the replica still serves. Disposing it removes the pod.
+/// </summary>
+public sealed class RunnerSession : IAsyncDisposable
+{
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(45);
+    private static readonly HashSet<string> HopelessReasons = new(StringComparer.Ordinal)
+    {
+        "ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+    };
+
+    private readonly BackupContext _context;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<CopiedEvent> _copied = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ResultEvent> _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<string> _log = [];
+    private readonly TimeSpan _timeout;
+    private Task _following = Task.CompletedTask;
+    private RunnerProgress? _progress;
+    private ErrorEvent? _error;
+    private ResultEvent? _result;
+    private bool _going;
+    private bool _hasSecret;
+    private bool _disposed;
+
+    private RunnerSession(BackupContext context, RunnerPod pod, TimeSpan timeout)
+    {
+        (_context, Pod, _timeout) = (context, pod, timeout);
+    }
+
+    public RunnerPod Pod { get; }
+
+    /// <summary>What the runner said so far, mariadb-backup's log above all.</summary>
+    public IReadOnlyList<string> Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return [.. _log];
+            }
+        }
+    }
+
+    /// <summary>Creates the pod and waits until it has checked everything and waits for the word.</summary>
+    /// <exception cref="GaleraBackupException">
+    /// <c>ClaimNotFound</c>, <c>RunnerNotStarted</c>, and what the runner refuses: <c>NotEnoughSpace</c>, <c>BackupPathNotWritable</c> …
+    /// </exception>
+    public static async Task<RunnerSession> StartAsync(
+        BackupContext context, RunnerPod pod, SqlLogin? login, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        await RequireClaimAsync(context, pod, cancellationToken).ConfigureAwait(false);
+        var session = new RunnerSession(context, pod, timeout);
+        try
+        {
+            await session.CreateAsync(login, cancellationToken).ConfigureAwait(false);
+            await Deadline.RunAsync(
+                context.Clock, StartTimeout, session.NotStarted, token => session._ready.Task.WaitAsync(token), cancellationToken).ConfigureAwait(false);
+            return session;
+        }
+        catch
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>The uid and gid that own the data directory, asked of the target pod itself; null if its spec already says as whom it runs.</summary>
+    public static async Task<(long Uid, long Gid)?> FindOwnerAsync(BackupContext context, GaleraNode node, CancellationToken cancellationToken)
+    {
+        var layout = node.Layout!;
+        if (layout.RunAsUser is not null)
+        {
+            return null;
+        }
+
+        var result = await context.Kubernetes.ExecAsync(
+            node.PodSnapshot.Namespace, node.Pod, layout.Container, ["stat", "-c", "%u %g", layout.DataMountPath], cancellationToken).ConfigureAwait(false);
+        var parts = result.Output.Split(' ', StringSplitOptions.TrimEntries);
+        return result.ExitCode == 0 && parts.Length == 2 && long.TryParse(parts[0], out var uid) && long.TryParse(parts[1], out var gid)
+            ? (uid, gid)
+            : throw new GaleraBackupException(
+                "DataOwnerUnknown", FailureKind.Refused,
+                $"The owner of {layout.DataMountPath} in pod {node.Pod} cannot be read: {result.Error.Trim()}",
+                "The runner must run as the owner of the data directory.", node.Pod);
+    }
+
+    /// <summary>Tells the runner that the replica is desynced.</summary>
+    public async Task GoAsync(CancellationToken cancellationToken)
+    {
+        _going = true;
+        var result = await _context.Kubernetes.ExecAsync(
+            Pod.Namespace, Pod.Name, RunnerPod.Container, ["/bin/bash", "-c", $"echo go >{RunnerPod.RunPath}/go"], cancellationToken).ConfigureAwait(false);
+        if (result.ExitCode != 0)
+        {
+            throw Failed("RunnerFailed", $"The runner {Pod.Name} did not take the word: {result.Error.Trim()}");
+        }
+    }
+
+    /// <summary>Waits until mariadb-backup has ended: from then on the replica is free, while the runner finishes the files.</summary>
+    /// <exception cref="GaleraBackupException"><c>BackupToolFailed</c>, <c>RunnerFailed</c>, <c>RunnerTimedOut</c>.</exception>
+    public Task<CopiedEvent> WaitUntilCopiedAsync(CancellationToken cancellationToken) =>
+        Deadline.RunAsync(_context.Clock, _timeout, TimedOut, token => _copied.Task.WaitAsync(token), cancellationToken);
+
+    /// <summary>Waits until the backup is published and the pod has ended with 0.</summary>
+    /// <exception cref="GaleraBackupException">As <see cref="WaitUntilCopiedAsync"/>, and <c>StreamFailed</c>.</exception>
+    public Task<ResultEvent> WaitUntilCompletedAsync(CancellationToken cancellationToken) =>
+        Deadline.RunAsync(_context.Clock, _timeout, TimedOut, token => _completed.Task.WaitAsync(token), cancellationToken);
+
+    /// <summary>Removes the pod, and with it whatever it still does; its own trap removes the partial backup.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _following.ConfigureAwait(false);
+        using var limit = new CancellationTokenSource(CleanUpTimeout, _context.Clock);
+        try
+        {
+            await _context.Kubernetes.DeletePodAsync(Pod.Namespace, Pod.Name, TimeSpan.FromSeconds(20), limit.Token).ConfigureAwait(false);
+            if (_hasSecret)
+            {
+                await _context.Kubernetes.DeleteSecretAsync(Pod.Namespace, Pod.Name, limit.Token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (exception is GaleraBackupException or OperationCanceledException)
+        {
+            _context.Progress.Warning($"The runner pod {Pod.Namespace}/{Pod.Name} could not be removed: {exception.Message} Remove it with: kubectl delete pod.");
+        }
+
+        _stop.Dispose();
+    }
+
+    internal static GaleraBackupException ClaimNotFound(RunnerPod pod) => new(
+        "ClaimNotFound", FailureKind.Refused,
+        $"Namespace '{pod.Namespace}' has no PersistentVolumeClaim '{pod.BackupClaim}' for the backups.",
+        "Create it, or name another with -BackupClaim.", pod.BackupClaim);
+
+    private static async Task RequireClaimAsync(BackupContext context, RunnerPod pod, CancellationToken cancellationToken)
+    {
+        // A pod with a missing claim would stay Pending until the start's deadline.
+        if (await context.Kubernetes.ReadClaimAsync(pod.Namespace, pod.BackupClaim, cancellationToken).ConfigureAwait(false) is null)
+        {
+            throw ClaimNotFound(pod);
+        }
+    }
+
+    private async Task CreateAsync(SqlLogin? login, CancellationToken cancellationToken)
+    {
+        if (login is not null)
+        {
+            // A login that was typed reaches the pod as a Secret of its own, never through its spec.
+            var values = new Dictionary<string, string> { ["username"] = login.UserName, ["password"] = login.Password };
+            await _context.Kubernetes.CreateSecretAsync(Pod.Namespace, Pod.Name, Pod.Labels, values, cancellationToken).ConfigureAwait(false);
+            _hasSecret = true;
+        }
+
+        _context.Progress.Progress(new WorkflowProgress("Starting the runner", Pod.Name));
+        await _context.Kubernetes.CreatePodAsync(Pod, cancellationToken).ConfigureAwait(false);
+        _context.Progress.Verbose($"Runner pod {Pod.Name} created on node {Pod.NodeName}.");
+        _following = Task.Run(() => FollowAsync(_stop.Token), CancellationToken.None);
+    }
+
+    private async Task FollowAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RequireStartAsync(cancellationToken).ConfigureAwait(false);
+            await foreach (var line in _context.Kubernetes
+                .FollowLogAsync(Pod.Namespace, Pod.Name, RunnerPod.Container, cancellationToken).ConfigureAwait(false))
+            {
+                Handle(line);
+            }
+
+            var pod = await _context.Kubernetes.WatchPodAsync(Pod.Namespace, Pod.Name, cancellationToken)
+                .FirstAsync(pod => pod is null or { Phase: "Succeeded" or "Failed" }, cancellationToken).ConfigureAwait(false);
+            if (_result is null || pod is not { Phase: "Succeeded" })
+            {
+                throw HowItEnded(pod);
+            }
+
+            _completed.TrySetResult(_result);
+        }
+        catch (OperationCanceledException)
+        {
+            _ready.TrySetCanceled(cancellationToken);
+            _copied.TrySetCanceled(cancellationToken);
+            _completed.TrySetCanceled(cancellationToken);
+        }
+        catch (Exception exception)
+        {
+            _ready.TrySetException(exception);
+            _copied.TrySetException(exception);
+            _completed.TrySetException(exception);
+        }
+    }
+
+    private async Task RequireStartAsync(CancellationToken cancellationToken)
+    {
+        var pod = await _context.Kubernetes.WatchPodAsync(Pod.Namespace, Pod.Name, cancellationToken)
+            .FirstAsync(pod => pod is null or not { Phase: "Pending" } || IsHopeless(pod), cancellationToken).ConfigureAwait(false);
+        if (pod is null || pod.Phase == "Pending")
+        {
+            var container = pod?.Containers.FirstOrDefault();
+            throw new GaleraBackupException(
+                "RunnerNotStarted", FailureKind.Refused,
+                $"The runner pod {Pod.Name} cannot start: {container?.Reason ?? pod?.Reason ?? "it was deleted"}. {container?.Message ?? pod?.Message}".TrimEnd(),
+                "See its node, image, pull secrets and claims.", Pod.Name);
+        }
+    }
+
+    private static bool IsHopeless(PodSnapshot pod) =>
+        pod.Containers.Any(container => container.Reason is { } reason && HopelessReasons.Contains(reason));
+
+    private void Handle(string line)
+    {
+        var step = RunnerEvent.Parse(line);
+        lock (_log)
+        {
+            _log.Add(step is LogEvent log ? log.Message : line);
+        }
+
+        switch (step)
+        {
+            case SpaceEvent space:
+                _context.Progress.Verbose(
+                    $"Data directory {ByteSize.Format(space.DatabaseKiB * 1024)}; the backup volume has {ByteSize.Format(space.AvailableKiB * 1024)} available, more than {ByteSize.Format(space.RequiredKiB * 1024)} is required.");
+                break;
+            case ReadyEvent:
+                _context.Progress.Progress(new WorkflowProgress("Starting the runner", "ready", Completed: true));
+                _ready.TrySetResult();
+                break;
+            case CopyingEvent:
+                _context.Progress.Verbose("mariadb-backup is running.");
+                _progress = new RunnerProgress(_context.Clock);
+                break;
+            case ProgressEvent progress when _progress is not null:
+                _context.Progress.Progress(_progress.Read(progress));
+                break;
+            case LogEvent log:
+                _context.Progress.Verbose($"runner: {log.Message}");
+                break;
+            case CopiedEvent copied:
+                _context.Progress.Progress(new WorkflowProgress("Copying", "done", 100, Completed: true));
+                _copied.TrySetResult(copied);
+                break;
+            case ResultEvent result:
+                _result = result;
+                break;
+            case ErrorEvent error:
+                _error ??= error;
+                break;
+        }
+    }
+
+    private GaleraBackupException HowItEnded(PodSnapshot? pod)
+    {
+        if (_error is { } error)
+        {
+            return Failed(error.ErrorId, error.Message);
+        }
+
+        if (pod is { Reason: "DeadlineExceeded" })
+        {
+            return TimedOut();
+        }
+
+        var container = pod?.Containers.FirstOrDefault();
+        var how = pod is null
+            ? "it was deleted"
+            : $"{container?.Reason ?? pod.Reason ?? pod.Phase}, exit status {container?.ExitCode?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}";
+        return Failed("RunnerFailed", $"The runner {Pod.Name} ended without a backup: {how}. {Log.LastOrDefault()}".TrimEnd());
+    }
+
+    // Before the word nothing has been touched: then it is a refusal, not a failed backup.
+    private GaleraBackupException Failed(string errorId, string message) => new(
+        errorId, _going ? FailureKind.Failed : FailureKind.Refused, message,
+        errorId == "NotEnoughSpace" ? "Free space with Remove-OldBackup, or enlarge the backup volume." : "The run's Log has what the runner said.",
+        Pod.Name);
+
+    private GaleraBackupException NotStarted() => new(
+        "RunnerNotStarted", FailureKind.Refused,
+        $"The runner pod {Pod.Name} was not ready within {StartTimeout.TotalMinutes:0} minutes.",
+        $"See: kubectl describe pod {Pod.Name}. It must run on node {Pod.NodeName}, where the replica's volume is.", Pod.Name);
+
+    private GaleraBackupException TimedOut() => new(
+        "RunnerTimedOut", FailureKind.TimedOut,
+        $"The runner {Pod.Name} was not done within {_timeout.TotalSeconds:0} s.",
+        "Give it longer with -Timeout; its partial backup is removed.", Pod.Name);
+}

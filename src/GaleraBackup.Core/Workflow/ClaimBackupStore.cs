@@ -1,0 +1,110 @@
+using System.Text.Json;
+using GaleraBackup.Policy;
+using GaleraBackup.Ports;
+using GaleraBackup.Runner;
+
+namespace GaleraBackup.Workflow;
+
+/// <summary>The backups on a claim, through a short pod that mounts it.</summary>
+public sealed class ClaimBackupStore : IBackupStore
+{
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(45);
+
+    private readonly BackupContext _context;
+    private readonly RunnerPod _pod;
+
+    private ClaimBackupStore(BackupContext context, RunnerPod pod)
+    {
+        (_context, _pod) = (context, pod);
+    }
+
+    public string Location => _pod.BackupClaim;
+
+    /// <param name="node">Gives the pod its image, its uid and, for a ReadWriteOnce claim, its Kubernetes node.</param>
+    /// <exception cref="GaleraBackupException"><c>ClaimNotFound</c>, <c>StorePodNotStarted</c></exception>
+    public static async Task<ClaimBackupStore> OpenAsync(
+        BackupContext context, GaleraNode node, string statefulSet, string backupClaim, string backupPath, CancellationToken cancellationToken)
+    {
+        var owner = await RunnerSession.FindOwnerAsync(context, node, cancellationToken).ConfigureAwait(false);
+        var pod = RunnerPods.ForStore(node, statefulSet, backupClaim, backupPath, context.Now, owner);
+        if (await context.Kubernetes.ReadClaimAsync(pod.Namespace, backupClaim, cancellationToken).ConfigureAwait(false) is null)
+        {
+            throw RunnerSession.ClaimNotFound(pod);
+        }
+
+        var store = new ClaimBackupStore(context, pod);
+        try
+        {
+            await context.Kubernetes.CreatePodAsync(pod, cancellationToken).ConfigureAwait(false);
+            await Deadline.RunAsync(
+                context.Clock, StartTimeout, store.NotStarted,
+                token => context.Kubernetes.WatchPodAsync(pod.Namespace, pod.Name, token).FirstAsync(seen => seen is { Phase: "Running" }, token),
+                cancellationToken).ConfigureAwait(false);
+            return store;
+        }
+        catch
+        {
+            await store.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async Task<IReadOnlyList<BackupSet>> ListAsync(CancellationToken cancellationToken)
+    {
+        var output = await CallAsync(["list"], cancellationToken).ConfigureAwait(false);
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Read).OfType<BackupSet>()];
+    }
+
+    public Task RemoveAsync(BackupSet backup, CancellationToken cancellationToken) => CallAsync(["remove", backup.BackupId], cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        using var limit = new CancellationTokenSource(CleanUpTimeout, _context.Clock);
+        try
+        {
+            await _context.Kubernetes.DeletePodAsync(_pod.Namespace, _pod.Name, TimeSpan.FromSeconds(5), limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is GaleraBackupException or OperationCanceledException)
+        {
+            _context.Progress.Warning($"The pod {_pod.Namespace}/{_pod.Name} could not be removed: {exception.Message} It ends by itself within the hour.");
+        }
+    }
+
+    private BackupSet? Read(string line)
+    {
+        using var document = JsonDocument.Parse(line);
+        var json = document.RootElement;
+        var id = json.GetProperty("id").GetString()!;
+        return BackupName.TryParse(id, out var type, out var baseStamp, out var createdAt)
+            ? new BackupSet
+            {
+                BackupId = id,
+                Type = type,
+                Base = baseStamp,
+                CreatedAt = createdAt,
+                SizeBytes = json.GetProperty("sizeBytes").GetInt64(),
+                State = json.GetProperty("complete").GetBoolean() ? BackupState.Complete : BackupState.Partial,
+                Location = Location,
+            }
+            : null;
+    }
+
+    private async Task<string> CallAsync(string[] arguments, CancellationToken cancellationToken)
+    {
+        var result = await _context.Kubernetes.ExecAsync(
+            _pod.Namespace, _pod.Name, RunnerPod.Container, ["/bin/bash", "-c", Scripts.BackupStore, "backup-store", .. arguments], cancellationToken)
+            .ConfigureAwait(false);
+        return result.ExitCode == 0
+            ? result.Output
+            : throw new GaleraBackupException(
+                result.ExitCode == 3 ? "NotABackupRoot" : "StoreFailed", FailureKind.Failed,
+                $"The backups on claim {Location} could not be {(arguments[0] == "list" ? "listed" : $"removed ({arguments[1]})")}: {result.Error.Trim()}",
+                "Check -BackupClaim and -BackupPath, and that the pod's user may write there.", Location);
+    }
+
+    private GaleraBackupException NotStarted() => new(
+        "StorePodNotStarted", FailureKind.Refused,
+        $"The pod {_pod.Name} that lists the backups did not start within {StartTimeout.TotalMinutes:0} minutes.",
+        $"See: kubectl describe pod {_pod.Name}.", _pod.Name);
+}

@@ -1,0 +1,171 @@
+using System.Globalization;
+using GaleraBackup.Ports;
+
+namespace GaleraBackup.Workflow;
+
+/// <summary>
+/// The right to desync a node of one cluster: a coordination.k8s.io/v1 Lease, so that a second run, from whatever machine, is
+/// refused with who holds it. Renewed while we live, given back when the replica is in sync again; what is kept in it is enough to mend the
+/// replica if we die.
+/// </summary>
+public sealed class ClusterLease : IAsyncDisposable
+{
+    private const string Prefix = "galerabackup.io/";
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(30);
+
+    private readonly BackupContext _context;
+    private readonly CancellationTokenSource _stop = new();
+    private LeaseSnapshot _lease;
+    private Task _renewing = Task.CompletedTask;
+
+    private ClusterLease(BackupContext context, LeaseSnapshot lease)
+    {
+        _context = context;
+        _lease = lease;
+    }
+
+    /// <summary>True once another has taken the lease, or once it could not be renewed for its whole duration.</summary>
+    public bool IsLost { get; private set; }
+
+    public static string NameOf(string statefulSet) => $"galera-backup-{statefulSet}";
+
+    /// <exception cref="GaleraBackupException"><c>LeaseHeld</c> if another run holds it and lives.</exception>
+    public static async Task<ClusterLease> AcquireAsync(BackupContext context, BackupReplica replica, string runId, CancellationToken cancellationToken)
+    {
+        var wanted = new LeaseSnapshot
+        {
+            Name = NameOf(replica.StatefulSet),
+            Namespace = replica.Namespace,
+            HolderIdentity = $"{Environment.UserName}@{Environment.MachineName}/{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}/{runId}",
+            Duration = Duration,
+            AcquiredAt = context.Now,
+            RenewedAt = context.Now,
+            Annotations = new Dictionary<string, string>
+            {
+                [Prefix + "run-id"] = runId,
+                [Prefix + "pod"] = replica.Pod,
+                [Prefix + "pod-uid"] = replica.Node.PodSnapshot.Uid,
+                [Prefix + "desync-count-before"] = (replica.Node.Wsrep?.DesyncCount ?? 0).ToString(CultureInfo.InvariantCulture),
+            },
+        };
+        var kubernetes = context.Kubernetes;
+        LeaseSnapshot held;
+        try
+        {
+            var present = await kubernetes.ReadLeaseAsync(wanted.Namespace, wanted.Name, cancellationToken).ConfigureAwait(false);
+            if (present is null)
+            {
+                held = await kubernetes.CreateLeaseAsync(wanted, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                present = await WaitForDeathAsync(context, present, cancellationToken).ConfigureAwait(false);
+                context.Progress.Warning(
+                    $"The run that held lease {present.Namespace}/{present.Name} ({present.HolderIdentity}) has not renewed it for {Duration.TotalSeconds:0} s: taking it over.");
+                held = await kubernetes.ReplaceLeaseAsync(wanted with { ResourceVersion = present.ResourceVersion }, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
+        {
+            // Another run was faster by a moment.
+            throw Held(await kubernetes.ReadLeaseAsync(wanted.Namespace, wanted.Name, cancellationToken).ConfigureAwait(false) ?? wanted);
+        }
+
+        var lease = new ClusterLease(context, held);
+        lease._renewing = Task.Run(lease.RenewAsync, CancellationToken.None);
+        return lease;
+    }
+
+    /// <exception cref="GaleraBackupException"><c>LeaseLost</c></exception>
+    public void EnsureHeld()
+    {
+        if (IsLost)
+        {
+            throw new GaleraBackupException(
+                "LeaseLost", FailureKind.Failed,
+                $"The lease {_lease.Namespace}/{_lease.Name} was lost to another run.",
+                "Another run may work on this cluster now: see who holds it before anything else.",
+                _lease.Name);
+        }
+    }
+
+    /// <summary>Gives the lease back: only once nothing of ours is left to mend.</summary>
+    public async Task ReleaseAsync(CancellationToken cancellationToken)
+    {
+        await StopAsync().ConfigureAwait(false);
+        if (!IsLost)
+        {
+            await _context.Kubernetes.DeleteLeaseAsync(_lease, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Stops renewing without giving back: the lease goes on saying what has to be mended.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync().ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    // Clocks of two machines differ: a lease is dead when nobody has written to it for its duration by OUR clock, whatever times it holds.
+    private static async Task<LeaseSnapshot> WaitForDeathAsync(BackupContext context, LeaseSnapshot present, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrEmpty(present.HolderIdentity))
+        {
+            return present;
+        }
+
+        if (present.RenewedAt is { } renewed && renewed <= context.Now && context.Now - renewed < present.Duration)
+        {
+            throw Held(present);
+        }
+
+        context.Progress.Verbose($"Lease {present.Namespace}/{present.Name} looks dead; watching it for {present.Duration.TotalSeconds:0} s to be sure.");
+        await Task.Delay(present.Duration, context.Clock, cancellationToken).ConfigureAwait(false);
+        var later = await context.Kubernetes.ReadLeaseAsync(present.Namespace, present.Name, cancellationToken).ConfigureAwait(false);
+        return later?.ResourceVersion == present.ResourceVersion ? present : throw Held(later ?? present);
+    }
+
+    private static GaleraBackupException Held(LeaseSnapshot lease) => new(
+        "LeaseHeld", FailureKind.Refused,
+        $"Another run works on this cluster: lease {lease.Namespace}/{lease.Name} is held by {lease.HolderIdentity} since {lease.AcquiredAt:u} for pod {lease.Annotations.GetValueOrDefault(Prefix + "pod")}.",
+        "Wait until it has ended. One run at a time keeps at most one node of the cluster desynced.",
+        lease.Name);
+
+    private async Task RenewAsync()
+    {
+        var lastSuccess = _context.Now;
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(Duration / 3, _context.Clock, _stop.Token).ConfigureAwait(false);
+                try
+                {
+                    _lease = await _context.Kubernetes.ReplaceLeaseAsync(_lease with { RenewedAt = _context.Now }, _stop.Token).ConfigureAwait(false);
+                    lastSuccess = _context.Now;
+                }
+                catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
+                {
+                    IsLost = true;
+                    _context.Progress.Warning($"The lease {_lease.Namespace}/{_lease.Name} was taken by another run.");
+                    return;
+                }
+                catch (GaleraBackupException exception)
+                {
+                    IsLost = _context.Now - lastSuccess > Duration;
+                    _context.Progress.Verbose($"The lease could not be renewed: {exception.Message}");
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Given back, or let go.
+        }
+    }
+
+    private async Task StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _renewing.ConfigureAwait(false);
+    }
+}
