@@ -1,0 +1,111 @@
+namespace GaleraBackup.Lab.Machine;
+
+/// <summary>The lab's containerd, through its own command, and what is left of containers when it has been killed.</summary>
+internal sealed class Containers(LabPaths paths, LabParts parts)
+{
+    private string[] Ctr(params string[] arguments) => ["--address", paths.ContainerdSocket, "--namespace", "k8s.io", .. arguments];
+
+    public async Task<bool> AnswersAsync(CancellationToken cancellationToken) =>
+        File.Exists(paths.ContainerdSocket) && (await Tool.TryRunAsync(parts.Ctr, Ctr("version"), cancellationToken)).Code == 0;
+
+    /// <summary>Imports the images that are not there, or not as the cache has them now.</summary>
+    public async Task ImportAsync(Narrator narrator, CancellationToken cancellationToken)
+    {
+        // The folder's name says what the images are made from.
+        var marker = Path.Combine(paths.State, "containerd", "imported");
+        var source = Path.GetFileName(parts.Images);
+        var present = (await Tool.RunAsync(parts.Ctr, Ctr("images", "ls", "-q"), cancellationToken)).Split('\n').ToHashSet();
+        var current = File.Exists(marker) && await File.ReadAllTextAsync(marker, cancellationToken) == source;
+        foreach (var (image, file) in ImageBuilder.Images.Where(image => !current || !present.Contains(image.Key)))
+        {
+            await narrator.DuringAsync($"Importing {image}",
+                token => Tool.RunAsync(parts.Ctr, Ctr("images", "import", Path.Combine(parts.Images, file)), token), cancellationToken);
+        }
+
+        await File.WriteAllTextAsync(marker, source, cancellationToken);
+    }
+
+    /// <summary>Removes what containerd runs and knows of, where it answers.</summary>
+    public async Task RemoveAllAsync(CancellationToken cancellationToken)
+    {
+        async Task<string[]> List(string kind) =>
+            (await Tool.TryRunAsync(parts.Ctr, Ctr(kind, "ls", "-q"), cancellationToken)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        foreach (var task in await List("tasks"))
+        {
+            await Tool.TryRunAsync(parts.Ctr, Ctr("tasks", "rm", "--force", task), cancellationToken);
+        }
+
+        foreach (var container in await List("containers"))
+        {
+            await Tool.TryRunAsync(parts.Ctr, Ctr("containers", "rm", container), cancellationToken);
+        }
+    }
+
+    /// <summary>Kills shims and containers that outlived containerd, and removes their cgroups and network namespaces.</summary>
+    public async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        var shims = ProcessTable.All()
+            .Where(process => Path.GetFileName(process.Arguments[0]).StartsWith("containerd-shim", StringComparison.Ordinal) && process.Arguments.Contains(paths.ContainerdSocket))
+            .Select(process => process.Pid);
+        foreach (var pid in shims.Concat(ContainerProcesses()).ToList())
+        {
+            await ProcessTable.EndAsync(pid, TimeSpan.Zero, cancellationToken);
+        }
+
+        // Deepest first: a cgroup goes when it has no children.
+        foreach (var cgroup in PodCgroups().OrderByDescending(path => path.Length).ToList())
+        {
+            for (var deadline = DateTime.UtcNow.AddSeconds(5); Directory.Exists(cgroup);)
+            {
+                try
+                {
+                    Directory.Delete(cgroup);
+                }
+                catch (IOException) when (DateTime.UtcNow < deadline)
+                {
+                    await Task.Delay(50, cancellationToken);
+                }
+                catch (IOException)
+                {
+                    break;
+                }
+            }
+        }
+
+        if (Directory.Exists("/run/netns"))
+        {
+            foreach (var name in Directory.EnumerateFileSystemEntries("/run/netns", "cni-*"))
+            {
+                await Tool.TryRunAsync("ip", ["netns", "delete", Path.GetFileName(name)], cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Processes in pods' cgroups.</summary>
+    public static IEnumerable<int> ContainerProcesses() =>
+        PodCgroups().Select(cgroup => Path.Combine(cgroup, "cgroup.procs")).Where(File.Exists)
+            .SelectMany(ReadProcesses).Select(line => int.Parse(line, System.Globalization.CultureInfo.InvariantCulture)).Distinct();
+
+    /// <summary>Whether a database server runs in a pod.</summary>
+    public static bool DatabaseRuns() =>
+        ContainerProcesses().Any(pid => ProcessTable.Read(pid) is { Arguments: [var program, ..] } && Path.GetFileName(program) is "mariadbd" or "mysqld");
+
+    private static string[] ReadProcesses(string file)
+    {
+        try
+        {
+            return File.ReadAllLines(file);
+        }
+        catch (IOException)
+        {
+            return []; // went away
+        }
+    }
+
+    // One tree for each controller, or one for all of them.
+    private static IEnumerable<string> PodCgroups() =>
+        Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup")
+            .Select(root => Path.Combine(root, "kubepods")).Where(Directory.Exists).Distinct()
+            .SelectMany(pods => Directory.EnumerateDirectories(pods, "*", SearchOption.AllDirectories).Append(pods));
+}

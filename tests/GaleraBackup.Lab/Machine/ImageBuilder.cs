@@ -1,0 +1,147 @@
+using System.Formats.Tar;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace GaleraBackup.Lab.Machine;
+
+/// <summary>
+/// Makes the lab's images, from Debian's packages only: MariaDB with zstd and pigz, the same without them, and the container that holds
+/// a pod's network. The two MariaDB images share their root filesystem; the compressors are a layer of their own on it.
+/// </summary>
+internal sealed class ImageBuilder(Debian debian, Narrator narrator)
+{
+    private const string MariaDbPackages = "mariadb-server,mariadb-backup,galera-4,socat,lsof,rsync,iproute2,procps,ca-certificates,openssl";
+
+    // The uid is fixed before the server's package can pick one: the volumes on the host are given to it.
+    private const string MysqlUser = """
+        echo "mysql:x:999:" >> "$1/etc/group"
+        echo "mysql:x:999:999:MariaDB Server,,,:/nonexistent:/bin/false" >> "$1/etc/passwd"
+        """;
+
+    private const string SplitCompressors = """
+        set -eu
+        rm -rf "$1"/var/lib/mysql "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/var/log/*.log "$1"/var/cache/debconf/*-old
+        mkdir -p "$1"/var/lib/mysql "$1"/run/mysqld "$1"/var/backup
+        chroot "$1" chown mysql:mysql /var/lib/mysql /run/mysqld /var/backup
+        test "$(chroot "$1" id -u mysql):$(chroot "$1" id -g mysql)" = 999:999
+        chroot "$1" sh -c 'dpkg -L zstd pigz; ls -d /var/lib/dpkg/info/zstd.* /var/lib/dpkg/info/pigz.* /var/lib/dpkg/status' | sort -u |
+          while read -r path; do
+            if { [ -e "$1$path" ] || [ -L "$1$path" ]; } && [ ! -d "$1$path" ]; then echo ".$path"; fi
+          done > "$LAB_OUT/compressors.list"
+        tar -C "$1" --numeric-owner --no-recursion -cf "$LAB_OUT/compressors.tar" -T "$LAB_OUT/compressors.list"
+        chroot "$1" dpkg --purge zstd pigz
+        """;
+
+    // Holds the pod's namespaces, reaps what is reparented to it, and ends when told to.
+    private const string PauseSource = """
+        package main
+
+        import (
+            "os"
+            "os/signal"
+            "syscall"
+        )
+
+        func main() {
+            signals := make(chan os.Signal, 16)
+            signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
+            for received := range signals {
+                if received != syscall.SIGCHLD {
+                    return
+                }
+                for {
+                    if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); err != nil || pid <= 0 {
+                        break
+                    }
+                }
+            }
+        }
+        """;
+
+    /// <summary>The packages that making the images needs on the host.</summary>
+    public static IReadOnlyList<string> Packages { get; } = ["mmdebstrap", "golang-go"];
+
+    /// <summary>The cache's name for what this recipe makes. A newer package in the archive is no new recipe.</summary>
+    public static string CacheName { get; } = "images-" + Cache.Key("1", MariaDbPackages, MysqlUser, SplitCompressors, PauseSource);
+
+    /// <summary>The images, each with its file's name.</summary>
+    public static IReadOnlyDictionary<string, string> Images { get; } = new Dictionary<string, string>
+    {
+        ["lab.local/pause:1"] = "pause.tar",
+        ["lab.local/mariadb-galera:10.11"] = "mariadb-galera.tar",
+        ["lab.local/mariadb-galera:10.11-plain"] = "mariadb-galera-plain.tar",
+    };
+
+    public async Task BuildAsync(string folder, CancellationToken cancellationToken)
+    {
+        var work = Directory.CreateDirectory(Path.Combine(folder, ".work")).FullName;
+        var sources = Path.Combine(work, "debian.sources");
+        await File.WriteAllTextAsync(sources, await debian.SourcesAsync("deb", cancellationToken), cancellationToken);
+        var root = Path.Combine(work, "root.tar");
+        var proxies = (await Debian.ProxyOptionsAsync(cancellationToken)).Select(option => $"--aptopt={option}");
+        await narrator.DuringAsync("Making the MariaDB image from Debian's packages", token => Tool.RunAsync(
+            "mmdebstrap",
+            [
+                "--mode=root", "--variant=minbase", "--format=tar",
+                "--aptopt=APT::Install-Recommends \"false\"", .. proxies,
+                "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+                "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/mysql/mysql-test/*",
+                $"--include={MariaDbPackages},zstd,pigz",
+                $"--essential-hook={MysqlUser}", $"--customize-hook={SplitCompressors}",
+                "bookworm", root, sources,
+            ],
+            token, work, new Dictionary<string, string?> { ["LAB_OUT"] = work, ["TMPDIR"] = work },
+            line =>
+            {
+                if (line.StartsWith("I: ", StringComparison.Ordinal) && !line.Contains("hook", StringComparison.Ordinal))
+                {
+                    narrator.Say($"  {line[3..]}");
+                }
+            }), cancellationToken);
+
+        narrator.Say("Making the pause image");
+        await File.WriteAllTextAsync(Path.Combine(work, "pause.go"), PauseSource, cancellationToken);
+        var pauseRoot = Directory.CreateDirectory(Path.Combine(work, "pause")).FullName;
+        await Tool.RunAsync("go", ["build", "-ldflags=-s -w", "-o", Path.Combine(pauseRoot, "pause"), "pause.go"], cancellationToken, work,
+            new Dictionary<string, string?> { ["CGO_ENABLED"] = "0", ["GO111MODULE"] = "off", ["GOFLAGS"] = null, ["GOCACHE"] = Path.Combine(work, "go-cache"), ["GOPATH"] = work });
+        var pause = Path.Combine(work, "pause.tar");
+        await TarFile.CreateFromDirectoryAsync(pauseRoot, pause, includeBaseDirectory: false, cancellationToken);
+
+        await WriteArchiveAsync(folder, "lab.local/pause:1", ["/pause"], [pause], cancellationToken);
+        await WriteArchiveAsync(folder, "lab.local/mariadb-galera:10.11-plain", ["mariadbd"], [root], cancellationToken);
+        await WriteArchiveAsync(folder, "lab.local/mariadb-galera:10.11", ["mariadbd"], [root, Path.Combine(work, "compressors.tar")], cancellationToken);
+        Directory.Delete(work, recursive: true);
+    }
+
+    // The format of docker save, which ctr imports: a list of images, a configuration each, and the layers as tar files.
+    private static async Task WriteArchiveAsync(string folder, string image, string[] command, string[] layers, CancellationToken cancellationToken)
+    {
+        var digests = new List<string>();
+        foreach (var layer in layers)
+        {
+            await using var stream = File.OpenRead(layer);
+            digests.Add(Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)));
+        }
+
+        var configuration = JsonSerializer.SerializeToUtf8Bytes(new
+        {
+            architecture = "amd64",
+            os = "linux",
+            created = "2026-01-01T00:00:00Z",
+            config = new { Env = (string[])["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], Cmd = command, WorkingDir = "/" },
+            rootfs = new { type = "layers", diff_ids = digests.Select(digest => $"sha256:{digest}") },
+            history = layers.Select(_ => new { created = "2026-01-01T00:00:00Z", created_by = "GaleraBackup.Lab" }),
+        });
+        var configurationName = Convert.ToHexStringLower(SHA256.HashData(configuration)) + ".json";
+        var manifest = JsonSerializer.SerializeToUtf8Bytes((object[])[new { Config = configurationName, RepoTags = (string[])[image], Layers = digests.Select(digest => $"{digest}.tar") }]);
+
+        await using var archive = new TarWriter(File.Create(Path.Combine(folder, Images[image])), TarEntryFormat.Pax);
+        await archive.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, configurationName) { DataStream = new MemoryStream(configuration) }, cancellationToken);
+        await archive.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, "manifest.json") { DataStream = new MemoryStream(manifest) }, cancellationToken);
+        foreach (var (layer, digest) in layers.Zip(digests))
+        {
+            await using var stream = File.OpenRead(layer);
+            await archive.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, $"{digest}.tar") { DataStream = stream }, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using System.Text.RegularExpressions;
+
+namespace GaleraBackup.Lab.Machine;
+
+/// <summary>The mounts that this process sees.</summary>
+internal static partial class Mounts
+{
+    /// <summary>Their mount points, in the order they were mounted.</summary>
+    public static IReadOnlyList<string> All() =>
+        [.. File.ReadLines("/proc/self/mountinfo").Select(line => Octal().Replace(line.Split(' ')[4], match => ((char)Convert.ToInt32(match.Groups[1].Value, 8)).ToString()))];
+
+    /// <summary>Unmounts all below a folder, the last mounted first. True where nothing is left.</summary>
+    public static async Task<bool> UnmountBelowAsync(string folder, CancellationToken cancellationToken)
+    {
+        foreach (var mount in All().Where(mount => mount.StartsWith(folder + "/", StringComparison.Ordinal)).Reverse())
+        {
+            if ((await Tool.TryRunAsync("umount", [mount], cancellationToken)).Code != 0)
+            {
+                await Tool.TryRunAsync("umount", ["--lazy", mount], cancellationToken);
+            }
+        }
+
+        return !All().Any(mount => mount.StartsWith(folder + "/", StringComparison.Ordinal));
+    }
+
+    [GeneratedRegex(@"\\(\d{3})")]
+    private static partial Regex Octal();
+}

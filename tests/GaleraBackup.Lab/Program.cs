@@ -1,0 +1,91 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using GaleraBackup.Lab;
+using GaleraBackup.Lab.Machine;
+
+var root = new RootCommand("A real Kubernetes and a real Galera cluster on this machine, to develop and test against.");
+
+var dryRun = new Option<bool>("--dry-run") { Description = "Only list what would be done to this machine." };
+var up = new Command("up", "Bring the lab up, or repair it.") { dryRun };
+up.SetAction((parsed, token) => Guard(async () =>
+{
+    if (parsed.GetValue(dryRun))
+    {
+        foreach (var line in await Lab.PlanAsync(token))
+        {
+            Console.WriteLine(line);
+        }
+
+        return 0;
+    }
+
+    await Lab.UpAsync(Console.Out, token);
+    return 0;
+}));
+
+var wipe = new Option<bool>("--wipe") { Description = "Delete the databases and the cluster's state, too." };
+var down = new Command("down", "End the lab and undo its changes to this machine.") { wipe };
+down.SetAction((parsed, token) => Guard(async () =>
+{
+    await Lab.Locate().DownAsync(Console.Out, parsed.GetValue(wipe), token);
+    return 0;
+}));
+
+var status = new Command("status", "Say how the lab is. Exit code 0 where it is up, 1 where it is not.");
+status.SetAction((_, token) => Guard(async () => await Lab.Locate().WriteStatusAsync(Console.Out, token) ? 0 : 1));
+
+var kubeConfig = new Command("kubeconfig", "Print the path of the admin's kubeconfig.");
+kubeConfig.SetAction((_, _) => Guard(() =>
+{
+    var lab = Lab.Locate();
+    if (!File.Exists(lab.KubeConfig))
+    {
+        throw new LabException("there is no lab here yet: bring it up first");
+    }
+
+    Console.WriteLine(lab.KubeConfig);
+    return Task.FromResult(0);
+}));
+
+var demo = new Command("demo", "Bring the lab up, load data, and back it up.");
+demo.SetAction((_, token) => Guard(() => DemoCommand.RunAsync(Console.Out, token)));
+
+// What `up` starts in the background.
+var serve = new Command(LabDaemon.Verb) { Hidden = true };
+serve.SetAction(async (_, _) =>
+{
+    using var ended = new CancellationTokenSource();
+    using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+    {
+        context.Cancel = true;
+        ended.Cancel();
+    });
+    await LabDaemon.ServeAsync(LabPaths.FromEnvironment(), ended.Token);
+    return 0;
+});
+
+foreach (var command in (Command[])[up, down, status, kubeConfig, demo, serve])
+{
+    root.Subcommands.Add(command);
+}
+
+// No limit on how long Ctrl+C may take: what is being changed on the machine is finished or recorded first.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
+
+static async Task<int> Guard(Func<Task<int>> run)
+{
+    try
+    {
+        return await run();
+    }
+    catch (LabException exception)
+    {
+        Console.Error.WriteLine(exception.Message);
+        return 1;
+    }
+    catch (OperationCanceledException)
+    {
+        Console.Error.WriteLine("stopped; `up` goes on from here, `down` undoes it");
+        return 130;
+    }
+}
