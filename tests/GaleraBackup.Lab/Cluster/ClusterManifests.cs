@@ -19,7 +19,7 @@ public static class ClusterManifests
     /// <exception cref="HttpOperationException">The API refused an object.</exception>
     public static async Task ApplyAsync(IKubernetes client, LabPaths paths, CancellationToken cancellationToken)
     {
-        foreach (IKubernetesObject<V1ObjectMeta> item in Load("10-base.yaml").Concat(Volumes(paths)))
+        foreach (var item in Load("10-base.yaml").Concat(Volumes(paths)))
         {
             await ApplyAsync(client, item, cancellationToken);
         }
@@ -27,7 +27,7 @@ public static class ClusterManifests
         await ReleaseOrphanedVolumesAsync(client, paths, cancellationToken);
         await CreateLabConfigAsync(client, cancellationToken);
         await ApplyAsync(client, Configuration(), cancellationToken);
-        foreach (IKubernetesObject<V1ObjectMeta> item in Load("20-mariadb.yaml"))
+        foreach (var item in Load("20-mariadb.yaml"))
         {
             await ApplyAsync(client, item, cancellationToken);
         }
@@ -82,7 +82,10 @@ public static class ClusterManifests
         yield return Volume(ClusterNames.BackupClaim, paths.BackupVolume, "20Gi");
     }
 
-    /// <summary>A folder of this machine as a volume for one claim. The capacity is nominal: nothing enforces it.</summary>
+    /// <summary>
+    /// A folder of this machine as a volume for one claim. The capacity is nominal: nothing enforces it. A <c>local</c> volume would tie
+    /// every pod that mounts it to its node; these do not, so that a runner has to pin itself, as it must with volumes on a network.
+    /// </summary>
     private static V1PersistentVolume Volume(string claim, string folder, string capacity) => new()
     {
         ApiVersion = V1PersistentVolume.KubeApiVersion,
@@ -102,26 +105,7 @@ public static class ClusterManifests
                 Name = claim,
                 NamespaceProperty = ClusterNames.Namespace,
             },
-            Local = new V1LocalVolumeSource { Path = folder },
-            NodeAffinity = new V1VolumeNodeAffinity
-            {
-                Required = new V1NodeSelector
-                {
-                    NodeSelectorTerms =
-                    [
-                        new V1NodeSelectorTerm
-                        {
-                            MatchExpressions =
-                            [
-                                new V1NodeSelectorRequirement
-                                {
-                                    Key = "kubernetes.io/hostname", OperatorProperty = "In", Values = [ClusterNames.Node],
-                                },
-                            ],
-                        },
-                    ],
-                },
-            },
+            HostPath = new V1HostPathVolumeSource { Path = folder, Type = "Directory" },
         },
     };
 
@@ -130,7 +114,7 @@ public static class ClusterManifests
     {
         foreach (string name in Volumes(paths).Select(volume => volume.Metadata.Name))
         {
-            V1PersistentVolume volume =
+            var volume =
                 await client.CoreV1.ReadPersistentVolumeAsync(name, cancellationToken: cancellationToken);
             if (volume.Status?.Phase == "Released" && volume.Spec.ClaimRef?.Uid is not null)
             {
@@ -144,9 +128,9 @@ public static class ClusterManifests
     private static IEnumerable<IKubernetesObject<V1ObjectMeta>> Load(string resource) =>
         KubernetesYaml.LoadAllFromString(ReadResource(resource)).Cast<IKubernetesObject<V1ObjectMeta>>();
 
-    private static string ReadResource(string fileName)
+    internal static string ReadResource(string fileName)
     {
-        Assembly assembly = typeof(ClusterManifests).Assembly;
+        var assembly = typeof(ClusterManifests).Assembly;
         string name = assembly.GetManifestResourceNames().Single(name => name.EndsWith($".Manifests.{fileName}", StringComparison.Ordinal));
         using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
         return reader.ReadToEnd();
@@ -155,8 +139,8 @@ public static class ClusterManifests
     private static Task ApplyAsync(IKubernetes client, IKubernetesObject<V1ObjectMeta> item, CancellationToken token)
     {
         var patch = new V1Patch(item, V1Patch.PatchType.ApplyPatch);
-        ICoreV1Operations core = client.CoreV1;
-        IRbacAuthorizationV1Operations rbac = client.RbacAuthorizationV1;
+        var core = client.CoreV1;
+        var rbac = client.RbacAuthorizationV1;
         string name = item.Metadata.Name;
         string ns = item.Metadata.NamespaceProperty;
         return item switch

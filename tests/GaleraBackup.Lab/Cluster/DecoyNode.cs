@@ -19,7 +19,7 @@ internal static class DecoyNode
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            TimeSpan pause = HeartBeat;
+            var pause = HeartBeat;
             try
             {
                 await BeatAsync(client, cancellationToken);
@@ -41,7 +41,7 @@ internal static class DecoyNode
 
     private static async Task BeatAsync(IKubernetes client, CancellationToken cancellationToken)
     {
-        DateTime now = DateTime.UtcNow;
+        var now = DateTime.UtcNow;
         V1NodeStatus status = new()
         {
             Capacity = Room(),

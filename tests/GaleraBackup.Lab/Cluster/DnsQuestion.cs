@@ -21,7 +21,7 @@ internal sealed record DnsQuestion(ushort Id, bool RecursionDesired, string Name
     internal static bool TryParse(ReadOnlyMemory<byte> packet, [NotNullWhen(true)] out DnsQuestion? question)
     {
         question = null;
-        ReadOnlySpan<byte> bytes = packet.Span;
+        var bytes = packet.Span;
         if (bytes.Length < HeaderLength)
         {
             return false;
@@ -98,7 +98,7 @@ internal sealed record DnsQuestion(ushort Id, bool RecursionDesired, string Name
         BinaryPrimitives.WriteUInt16BigEndian(at[6..], (ushort)answers.Length);
         Wire.Span.CopyTo(at[HeaderLength..]);
         at = at[(HeaderLength + Wire.Length)..];
-        foreach (IPAddress address in answers)
+        foreach (var address in answers)
         {
             const ushort PointerToQuestion = 0xC000 | HeaderLength;
             BinaryPrimitives.WriteUInt16BigEndian(at, PointerToQuestion);

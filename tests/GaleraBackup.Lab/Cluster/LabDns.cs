@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Net;
 using System.Net.Sockets;
+using GaleraBackup.Lab.Machine;
 using k8s;
 using k8s.Models;
 
@@ -17,7 +18,7 @@ public static class LabDns
     private const int LargestQuery = 1500;
 
     /// <summary>The API inside the cluster: an address of the lab's bridge, on which the apiserver itself listens.</summary>
-    private static readonly IPAddress Api = IPAddress.Parse("10.251.0.1");
+    private static readonly IPAddress Api = IPAddress.Parse(LabNetwork.ApiAddress);
 
     /// <summary>Serves until cancelled.</summary>
     /// <exception cref="SocketException">The address is taken, or not one of this machine's.</exception>
@@ -26,9 +27,9 @@ public static class LabDns
         using var socket = new Socket(bind.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         socket.Bind(bind);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        FrozenDictionary<string, IReadOnlyList<IPAddress>> names = FrozenDictionary<string, IReadOnlyList<IPAddress>>.Empty;
+        var names = FrozenDictionary<string, IReadOnlyList<IPAddress>>.Empty;
         var known = new TaskCompletionSource();
-        Task follow = ResourceFollower.FollowAsync<V1Endpoints, V1EndpointsList>(
+        var follow = ResourceFollower.FollowAsync<V1Endpoints, V1EndpointsList>(
             "dns",
             token => client.CoreV1.ListEndpointsForAllNamespacesAsync(cancellationToken: token),
             (version, seconds, onError, token) => client.CoreV1.WatchListEndpointsForAllNamespacesAsync(
@@ -60,8 +61,8 @@ public static class LabDns
         {
             try
             {
-                SocketReceiveFromResult received = await socket.ReceiveFromAsync(buffer, anyone, cancellationToken);
-                if (DnsQuestion.TryParse(buffer.AsMemory(0, received.ReceivedBytes), out DnsQuestion? question))
+                var received = await socket.ReceiveFromAsync(buffer, anyone, cancellationToken);
+                if (DnsQuestion.TryParse(buffer.AsMemory(0, received.ReceivedBytes), out var question))
                 {
                     byte[] reply = question.Answer(lookUp(question.Name));
                     await socket.SendToAsync(reply, received.RemoteEndPoint, cancellationToken);
@@ -78,13 +79,13 @@ public static class LabDns
     private static FrozenDictionary<string, IReadOnlyList<IPAddress>> NamesOf(IEnumerable<V1Endpoints> all)
     {
         var names = new Dictionary<string, List<IPAddress>>();
-        foreach (V1Endpoints endpoints in all)
+        foreach (var endpoints in all)
         {
             string service = $"{endpoints.Metadata.Name}.{endpoints.Metadata.NamespaceProperty}{Domain}";
             AddressesOf(service);
-            foreach (V1EndpointAddress address in (endpoints.Subsets ?? []).SelectMany(subset => subset.Addresses ?? []))
+            foreach (var address in (endpoints.Subsets ?? []).SelectMany(subset => subset.Addresses ?? []))
             {
-                if (!IPAddress.TryParse(address.Ip, out IPAddress? ip) || ip.AddressFamily != AddressFamily.InterNetwork)
+                if (!IPAddress.TryParse(address.Ip, out var ip) || ip.AddressFamily != AddressFamily.InterNetwork)
                 {
                     continue;
                 }
@@ -101,6 +102,6 @@ public static class LabDns
         return names.ToFrozenDictionary(pair => pair.Key, pair => (IReadOnlyList<IPAddress>)pair.Value);
 
         List<IPAddress> AddressesOf(string name) =>
-            names.TryGetValue(name, out List<IPAddress>? addresses) ? addresses : names[name] = [];
+            names.TryGetValue(name, out var addresses) ? addresses : names[name] = [];
     }
 }

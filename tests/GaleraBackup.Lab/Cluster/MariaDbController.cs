@@ -27,8 +27,8 @@ public static class MariaDbController
     public static async Task RunAsync(IKubernetes client, string ns, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task labels = KeepLabelsAsync(client, ns, stop.Token);
-        Task decoy = DecoyNode.KeepReadyAsync(client, stop.Token);
+        var labels = KeepLabelsAsync(client, ns, stop.Token);
+        var decoy = DecoyNode.KeepReadyAsync(client, stop.Token);
         await Task.WhenAny(labels, decoy);
         await stop.CancelAsync();
         await Task.WhenAll(labels, decoy);
@@ -39,7 +39,7 @@ public static class MariaDbController
         // One place: a picture that was not looked at yet is replaced by the next.
         Channel<IReadOnlyList<V1Pod>> pictures = Channel.CreateBounded<IReadOnlyList<V1Pod>>(
             new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
-        Task follow = ResourceFollower.FollowAsync<V1Pod, V1PodList>(
+        var follow = ResourceFollower.FollowAsync<V1Pod, V1PodList>(
             "controller",
             token => client.CoreV1.ListNamespacedPodAsync(ns, labelSelector: ClusterNames.PodSelector, cancellationToken: token),
             (version, seconds, onError, token) => client.CoreV1.WatchListNamespacedPodAsync(
@@ -49,7 +49,7 @@ public static class MariaDbController
             cancellationToken);
         try
         {
-            await foreach (IReadOnlyList<V1Pod> pods in pictures.Reader.ReadAllAsync(cancellationToken))
+            await foreach (var pods in pictures.Reader.ReadAllAsync(cancellationToken))
             {
                 if (!await TryReconcileAsync(client, pods, cancellationToken))
                 {
@@ -90,16 +90,16 @@ public static class MariaDbController
     private static async Task<bool> ReconcileAsync(IKubernetes client, IReadOnlyList<V1Pod> pods, CancellationToken cancellationToken)
     {
         V1Pod[] inOrder = [.. pods.OrderBy(Ordinal)];
-        foreach (V1Pod pod in inOrder.Where(pod => RoleOf(pod) == Backup && IsReady(pod)))
+        foreach (var pod in inOrder.Where(pod => RoleOf(pod) == Backup && IsReady(pod)))
         {
             await SetRoleAsync(client, pod, null, cancellationToken);
         }
 
         V1Pod[] primaries = [.. inOrder.Where(pod => RoleOf(pod) == Primary)];
-        V1Pod? keeps = primaries.FirstOrDefault(IsReady);
-        V1Pod? next = keeps ?? inOrder.FirstOrDefault(IsReady);
+        var keeps = primaries.FirstOrDefault(IsReady);
+        var next = keeps ?? inOrder.FirstOrDefault(IsReady);
         bool settled = true;
-        foreach (V1Pod pod in primaries.Where(pod => pod != keeps))
+        foreach (var pod in primaries.Where(pod => pod != keeps))
         {
             if (IsReady(pod))
             {
@@ -139,7 +139,7 @@ public static class MariaDbController
         deadline.CancelAfter(ExecTimeout);
         try
         {
-            ExecResult result = await PodExec.RunAsync(
+            var result = await PodExec.RunAsync(
                 client,
                 pod.Metadata.NamespaceProperty,
                 pod.Metadata.Name,

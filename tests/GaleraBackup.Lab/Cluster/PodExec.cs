@@ -25,8 +25,8 @@ public static class PodExec
             {
                 using var outputReader = new StreamReader(standardOutput);
                 using var errorReader = new StreamReader(standardError);
-                Task<string> readOutput = outputReader.ReadToEndAsync(cancellationToken);
-                Task<string> readError = errorReader.ReadToEndAsync(cancellationToken);
+                var readOutput = outputReader.ReadToEndAsync(cancellationToken);
+                var readError = errorReader.ReadToEndAsync(cancellationToken);
                 // A read that is under way does not heed the token: leave it behind, and close the streams under it.
                 await Task.WhenAll(readOutput, readError).WaitAsync(cancellationToken);
                 output = await readOutput;

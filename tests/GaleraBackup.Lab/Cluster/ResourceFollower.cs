@@ -31,11 +31,11 @@ internal static class ResourceFollower
         {
             try
             {
-                TList all = await list(cancellationToken);
+                var all = await list(cancellationToken);
                 Dictionary<(string, string), T> items = all.Items.ToDictionary(Key);
                 changed(items.Values);
                 Exception? failure = null;
-                await foreach ((WatchEventType type, T item) in
+                await foreach ((var type, var item) in
                     watch(all.Metadata.ResourceVersion, WatchSeconds, exception => failure = exception, cancellationToken)
                         .WithCancellation(cancellationToken))
                 {
