@@ -100,9 +100,9 @@ public sealed class Lab
     public async Task DownAsync(TextWriter output, bool wipe, CancellationToken cancellationToken)
     {
         var narrator = new Narrator(output);
-        if (!Environment.IsPrivilegedProcess)
+        if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess)
         {
-            throw new LabException("the lab needs root, to go as to come");
+            throw new LabException("the lab needs Linux and root, to go as to come");
         }
 
         using var theOnlyOne = await LabLock.TakeAsync(narrator, cancellationToken);
@@ -117,7 +117,11 @@ public sealed class Lab
         }
 
         await new LabProcess(Paths, ControlPlane.Daemon, "dotnet", ["exec"]).StopAsync(TimeSpan.FromSeconds(5), cancellationToken);
-        await plane[ControlPlane.Kubelet].StopAsync(TimeSpan.FromSeconds(10), cancellationToken);
+        if (await plane[ControlPlane.Kubelet].StopAsync(TimeSpan.FromSeconds(10), cancellationToken))
+        {
+            narrator.Say("Stopped kubelet");
+        }
+
         if (plane[ControlPlane.Containerd].Pid is not null)
         {
             await containers.RemoveAllAsync(cancellationToken);
@@ -249,7 +253,10 @@ public sealed class Lab
         certificates.Ensure();
         var plane = new ControlPlane(Paths, parts);
         var containers = new Containers(Paths, parts);
-        await plane.WriteConfigurationAsync(certificates, cancellationToken);
+        foreach (var outdated in await plane.WriteConfigurationAsync(certificates, cancellationToken))
+        {
+            await plane[outdated].StopAsync(TimeSpan.FromSeconds(15), cancellationToken);
+        }
 
         await StartAsync(plane[ControlPlane.Etcd], narrator, cancellationToken);
         await StartAsync(plane[ControlPlane.Containerd], narrator, cancellationToken);

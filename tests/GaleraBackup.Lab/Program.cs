@@ -47,6 +47,28 @@ kubeConfig.SetAction((_, _) => Guard(() =>
     return Task.FromResult(0);
 }));
 
+var size = new Option<long>("--size")
+{
+    Description = "How much is to be there in the end: 200MB, 1GiB.",
+    DefaultValueFactory = _ => 200_000_000,
+    CustomParser = argument =>
+    {
+        if (LoadCommand.ParseSize(argument.Tokens.Single().Value) is { } bytes)
+        {
+            return bytes;
+        }
+
+        argument.AddError($"'{argument.Tokens.Single().Value}' is not a size such as 200MB");
+        return 0;
+    },
+};
+var load = new Command("load", "Fill the lab's database.") { size };
+load.SetAction((parsed, token) => Guard(async () =>
+{
+    await LoadCommand.RunAsync(parsed.GetValue(size), Console.Out, token);
+    return 0;
+}));
+
 var demo = new Command("demo", "Bring the lab up, load data, and back it up.");
 demo.SetAction((_, token) => Guard(() => DemoCommand.RunAsync(Console.Out, token)));
 
@@ -64,7 +86,7 @@ serve.SetAction(async (_, _) =>
     return 0;
 });
 
-foreach (var command in (Command[])[up, down, status, kubeConfig, demo, serve])
+foreach (var command in (Command[])[up, down, status, kubeConfig, load, demo, serve])
 {
     root.Subcommands.Add(command);
 }

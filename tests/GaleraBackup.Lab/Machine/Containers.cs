@@ -28,6 +28,11 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
     /// <summary>Removes what containerd runs and knows of, where it answers.</summary>
     public async Task RemoveAllAsync(CancellationToken cancellationToken)
     {
+        if (!File.Exists(parts.Ctr))
+        {
+            return; // somebody has cleared the cache under a lab that is up; SweepAsync ends the containers
+        }
+
         async Task<string[]> List(string kind) =>
             (await Tool.TryRunAsync(parts.Ctr, Ctr(kind, "ls", "-q"), cancellationToken)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 

@@ -16,8 +16,8 @@ internal sealed class ControlPlane(LabPaths paths, LabParts parts)
 
     public LabProcess this[string name] => Processes[name];
 
-    /// <summary>Writes what the processes read.</summary>
-    public async Task WriteConfigurationAsync(Certificates certificates, CancellationToken cancellationToken)
+    /// <summary>Writes what the processes read; names those whose configuration has changed, as they read it only when they start.</summary>
+    public async Task<IReadOnlyList<string>> WriteConfigurationAsync(Certificates certificates, CancellationToken cancellationToken)
     {
         foreach (var folder in (string[])[paths.Run, paths.Logs, Path.Combine(paths.State, "cni/conf"), Path.Combine(paths.State, "cni/data"), VolumePlugins(paths), Path.Combine(paths.State, "containerd")])
         {
@@ -56,8 +56,10 @@ internal sealed class ControlPlane(LabPaths paths, LabParts parts)
                  "routes": [{"dst": "{{LabNetwork.ApiAddress}}/32", "gw": "{{LabNetwork.HostAddress}}"}] } }]}
 
             """, cancellationToken);
+
         // restrict_oom_score_adj: a container without CAP_SYS_RESOURCE may be all that root has here.
-        await File.WriteAllTextAsync(paths.ContainerdConfig, $"""
+        var changed = new List<string>();
+        await WriteAsync(Containerd, paths.ContainerdConfig, $"""
             version = 2
             root = "{state}/containerd/root"
             state = "{state}/containerd/state"
@@ -83,9 +85,9 @@ internal sealed class ControlPlane(LabPaths paths, LabParts parts)
                   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
                     SystemdCgroup = false
 
-            """, cancellationToken);
+            """);
         // The images cannot be pulled again, so nothing may ever collect them; and a full disk is for the tests to make.
-        await File.WriteAllTextAsync(paths.KubeletConfig, $$"""
+        await WriteAsync(Kubelet, paths.KubeletConfig, $$"""
             apiVersion: kubelet.config.k8s.io/v1beta1
             kind: KubeletConfiguration
             address: {{LabNetwork.HostAddress}}
@@ -111,7 +113,17 @@ internal sealed class ControlPlane(LabPaths paths, LabParts parts)
             evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%}
             nodeStatusUpdateFrequency: 5s
 
-            """, cancellationToken);
+            """);
+        return changed;
+
+        async Task WriteAsync(string process, string path, string text)
+        {
+            if (!File.Exists(path) || await File.ReadAllTextAsync(path, cancellationToken) != text)
+            {
+                await File.WriteAllTextAsync(path, text, cancellationToken);
+                changed.Add(process);
+            }
+        }
     }
 
     public static string KubeConfig(LabPaths paths, string name) => Path.Combine(paths.Run, $"{name}.kubeconfig");

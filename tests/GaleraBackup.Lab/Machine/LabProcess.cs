@@ -16,7 +16,7 @@ internal sealed class LabProcess(LabPaths paths, string name, string program, IR
 
     public string LogFile => Path.Combine(paths.Logs, $"{name}.log");
 
-    /// <summary>The arguments it is started with; a running process with others is out of date.</summary>
+    /// <summary>The arguments it is started with; the state folder stands in one of them.</summary>
     public IReadOnlyList<string> Arguments => arguments;
 
     /// <summary>Without the caller's environment, but for what is given here and a path.</summary>
@@ -42,8 +42,8 @@ internal sealed class LabProcess(LabPaths paths, string name, string program, IR
         }
     }
 
-    /// <summary>Whether it runs with the very arguments it would be started with now.</summary>
-    public bool IsCurrent => Pid is { } pid && ProcessTable.Read(pid) is { } process && process.Arguments.Skip(1).SequenceEqual(arguments);
+    /// <summary>Whether it is the very program, with the very arguments, that would be started now.</summary>
+    public bool IsCurrent => Pid is { } pid && ProcessTable.Read(pid) is { } process && process.Arguments.SequenceEqual([program, .. arguments]);
 
     /// <summary>Starts it where it does not run, and restarts it where it runs with other arguments. True where it was started.</summary>
     public async Task<bool> EnsureStartedAsync(CancellationToken cancellationToken)

@@ -24,7 +24,7 @@ internal sealed class PartsBuilder(Cache cache, Debian debian, Narrator narrator
     private static readonly string[] KubernetesPrograms = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"];
     private static readonly string[] KubernetesTools = ["golang-go", "dpkg-dev", "make", "rsync"];
     private static readonly string[] RuntimePackages = ["etcd-server", "containerd", "runc", "containernetworking-plugins"];
-    private static readonly string KubernetesRecipe = "-" + Cache.Key(["1", .. KubernetesPrograms]);
+    private static readonly string KubernetesRecipe = "-" + Cache.Key(["2", .. KubernetesPrograms]);
     private static readonly string RuntimeName = "runtime-" + Cache.Key(["1", .. RuntimePackages]);
 
     /// <summary>The parts as far as they are in the cache; paths that do not exist for the others.</summary>
@@ -78,6 +78,7 @@ internal sealed class PartsBuilder(Cache cache, Debian debian, Narrator narrator
         {
             narrator.Say($"Fetching the source of kubernetes {version}");
             var tree = await sources.FetchAsync("kubernetes", version, scratch, cancellationToken);
+            await UpdateReflectAsync(tree, scratch, cancellationToken);
             // A tree of before Go's modules: it wants to stand in a GOPATH.
             var goPath = Path.Combine(scratch, "go");
             var link = Path.Combine(goPath, "src/k8s.io/kubernetes");
@@ -109,5 +110,17 @@ internal sealed class PartsBuilder(Cache cache, Debian debian, Narrator narrator
         });
         Cache.Discard(scratch);
         return entry;
+    }
+
+    // This Kubernetes brings reflect2 1.0.1, which calls into the runtime of Go 1.18 and later with too few arguments
+    // (github.com/modern-go/reflect2, "support Go 1.18"): each map that the API server writes as JSON then overwrites a part of its memory, and
+    // it panics sooner or later. Debian has 1.0.2 as a package of its own.
+    private async Task UpdateReflectAsync(string tree, string scratch, CancellationToken cancellationToken)
+    {
+        var unpacked = Directory.CreateDirectory(Path.Combine(scratch, "reflect2")).FullName;
+        await debian.UnpackAsync(["golang-github-modern-go-reflect2-dev"], unpacked, cancellationToken);
+        var vendored = Path.Combine(tree, "vendor/github.com/modern-go/reflect2");
+        Directory.Delete(vendored, recursive: true);
+        Directory.Move(Path.Combine(unpacked, "usr/share/gocode/src/github.com/modern-go/reflect2"), vendored);
     }
 }

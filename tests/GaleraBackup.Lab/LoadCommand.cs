@@ -1,0 +1,59 @@
+using System.Globalization;
+using GaleraBackup.Lab.Machine;
+
+namespace GaleraBackup.Lab;
+
+/// <summary>Fills the lab's database up to a size.</summary>
+internal static class LoadCommand
+{
+    private static readonly (string Unit, long Bytes)[] Units =
+    [
+        ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("B", 1), ("", 1),
+    ];
+
+    /// <param name="bytes">How much is to be there in the end; what is there already counts.</param>
+    public static async Task RunAsync(long bytes, TextWriter output, CancellationToken cancellationToken)
+    {
+        var lab = Lab.Locate();
+        if (!await lab.WriteStatusAsync(TextWriter.Null, cancellationToken))
+        {
+            throw new LabException("the lab is not up: bring it up first");
+        }
+
+        using var client = lab.CreateClient();
+        var narrator = new Narrator(output);
+        narrator.Say($"Loading {bytes / 1e6:0} MB");
+        var told = narrator.Elapsed;
+        await DataLoader.LoadAsync(await DatabaseEndpoint.OfAdminAsync(client, ordinal: 0, cancellationToken), bytes, seed: 1, new Reporter(done =>
+        {
+            if (narrator.Elapsed - told > TimeSpan.FromSeconds(5))
+            {
+                told = narrator.Elapsed;
+                narrator.Say($"  {done / 1e6:0} MB");
+            }
+        }), cancellationToken);
+        narrator.Say("Loaded");
+    }
+
+    /// <summary>A number with a unit, such as 200MB or 1.5GiB; null where it is none.</summary>
+    public static long? ParseSize(string text)
+    {
+        foreach (var (unit, bytes) in Units)
+        {
+            if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase)
+                && double.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number)
+                && number > 0)
+            {
+                return (long)(number * bytes);
+            }
+        }
+
+        return null;
+    }
+
+    // Progress<T> would report on another thread, in any order.
+    private sealed class Reporter(Action<long> report) : IProgress<long>
+    {
+        public void Report(long value) => report(value);
+    }
+}
