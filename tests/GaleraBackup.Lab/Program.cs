@@ -1,7 +1,13 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using GaleraBackup.Lab;
 using GaleraBackup.Lab.Machine;
+
+// What `up` starts in the background. It has nothing to tidy up, so the signal's own way of ending it is good.
+if (args is [LabDaemon.Verb])
+{
+    await LabDaemon.ServeAsync(LabPaths.FromEnvironment(), CancellationToken.None);
+    return 0;
+}
 
 var root = new RootCommand("A real Kubernetes and a real Galera cluster on this machine, to develop and test against.");
 
@@ -72,21 +78,7 @@ load.SetAction((parsed, token) => Guard(async () =>
 var demo = new Command("demo", "Bring the lab up, load data, and back it up.");
 demo.SetAction((_, token) => Guard(() => DemoCommand.RunAsync(Console.Out, token)));
 
-// What `up` starts in the background.
-var serve = new Command(LabDaemon.Verb) { Hidden = true };
-serve.SetAction(async (_, _) =>
-{
-    using var ended = new CancellationTokenSource();
-    using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
-    {
-        context.Cancel = true;
-        ended.Cancel();
-    });
-    await LabDaemon.ServeAsync(LabPaths.FromEnvironment(), ended.Token);
-    return 0;
-});
-
-foreach (var command in (Command[])[up, down, status, kubeConfig, load, demo, serve])
+foreach (var command in (Command[])[up, down, status, kubeConfig, load, demo])
 {
     root.Subcommands.Add(command);
 }

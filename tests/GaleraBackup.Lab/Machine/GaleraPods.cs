@@ -111,11 +111,17 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
         }
     }
 
-    /// <summary>Ends all pods; the database's one after the other, so that pod 0 is the last and may start the cluster again.</summary>
+    /// <summary>Ends all pods; the database's pod 0 after the others, so that it may start the cluster again.</summary>
     public async Task ShutDownAsync(CancellationToken cancellationToken)
     {
         await ScaleAsync(0, cancellationToken);
         var others = await client.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: cancellationToken);
+        // The StatefulSet ends its pods one by one; but only pod 0 has to wait.
+        foreach (var pod in others.Items.Where(pod => IsMember(pod) && pod.Metadata.Name != ClusterNames.Pod(0)))
+        {
+            await DeletePodAsync(pod, 30, cancellationToken);
+        }
+
         foreach (var pod in others.Items.Where(pod => !IsMember(pod)))
         {
             await DeletePodAsync(pod, pod.Spec.NodeName == Lab.Node ? 10 : 0, cancellationToken);
