@@ -1,0 +1,46 @@
+namespace GaleraBackup.Host.Tests;
+
+/// <summary>Records to judge and to print.</summary>
+public static class Samples
+{
+    public static readonly DateTimeOffset Time = new(2026, 1, 31, 1, 0, 0, TimeSpan.Zero);
+
+    public static BackupRun Run(Outcome backup, Outcome verify, Outcome resync, Outcome prune, params RunError[] errors)
+    {
+        var pod = new PodSnapshot
+        {
+            Name = "mariadb-server-2",
+            Namespace = "openstack",
+            Uid = "1",
+            Phase = "Running",
+            Containers = [new ContainerSnapshot { Name = "mariadb", Image = "mariadb:11", Environment = [new EnvironmentEntry("PASSWORD", "plain secret", null)] }],
+        };
+        var node = new GaleraNode { Pod = pod.Name, Ordinal = 2, Phase = pod.Phase, Ready = true, Restarts = 0, PodSnapshot = pod };
+        var cluster = new GaleraCluster
+        {
+            Namespace = pod.Namespace,
+            StatefulSet = "mariadb-server",
+            Replicas = 3,
+            Nodes = [node],
+            Findings = [new HealthFinding("ReplicaMissing", FindingSeverity.Warning, null, "Two replicas are missing.")],
+            CheckedAt = Time,
+            Scope = new ClusterScope { Namespace = pod.Namespace, Credential = new SqlLogin("root", "secret password") },
+        };
+        return new BackupRun
+        {
+            RunId = "run1",
+            BackupId = "base/2026-01-31_01-00-00",
+            BackupClaim = "mariadb-phy-backup-data",
+            RunnerPod = "runner",
+            Backup = backup,
+            Verify = verify,
+            Resync = resync,
+            Prune = prune,
+            StartedAt = Time,
+            FinishedAt = Time.AddSeconds(90),
+            StoredBytes = 12_345_678_901,
+            Errors = errors,
+            Replica = new BackupReplica { Node = node, Cluster = cluster, Candidates = [new ReplicaCandidate(node.Pod, 2, true, "the highest ordinal")] },
+        };
+    }
+}
