@@ -276,15 +276,18 @@ public sealed class Lab
             await pods.RecoverFromCrashAsync(cancellationToken);
         }
 
-        await StartAsync(plane[ControlPlane.Kubelet], narrator, cancellationToken);
+        var before = DateTime.UtcNow;
+        var restarted = await StartAsync(plane[ControlPlane.Kubelet], narrator, cancellationToken);
         await ClusterManifests.ApplyAsync(client, Paths, cancellationToken);
         await PublishApiAsync(client, cancellationToken);
         var daemon = LabDaemon.Prepare(Paths);
         await StartAsync(daemon, narrator, cancellationToken);
         LabDaemon.RemoveOthers(Paths, daemon);
 
-        await WaitForAsync(plane[ControlPlane.Kubelet], TimeSpan.FromSeconds(120), () => NodeIsReadyAsync(client, cancellationToken), cancellationToken);
-        await pods.WaitUntilReadyAsync(cancellationToken);
+        await WaitForAsync(plane[ControlPlane.Kubelet], TimeSpan.FromSeconds(120),
+            () => NodeIsReadyAsync(client, since: restarted ? before : DateTime.MinValue, cancellationToken), cancellationToken);
+        // A kubelet that finds its containers running calls them not Ready until it has probed them again.
+        await pods.WaitUntilReadyAsync(settle: restarted ? TimeSpan.FromSeconds(4) : TimeSpan.Zero, cancellationToken);
         narrator.Say($"The lab is up. KUBECONFIG={KubeConfig}");
     }
 
@@ -304,12 +307,15 @@ public sealed class Lab
         }
     }
 
-    private static async Task StartAsync(LabProcess process, Narrator narrator, CancellationToken cancellationToken)
+    private static async Task<bool> StartAsync(LabProcess process, Narrator narrator, CancellationToken cancellationToken)
     {
-        if (await process.EnsureStartedAsync(cancellationToken))
+        var started = await process.EnsureStartedAsync(cancellationToken);
+        if (started)
         {
             narrator.Say($"Started {process.Name}");
         }
+
+        return started;
     }
 
     private static async Task WaitForAsync(LabProcess process, TimeSpan limit, Func<Task<bool>> condition, CancellationToken cancellationToken)
@@ -343,8 +349,15 @@ public sealed class Lab
         }
     }
 
-    private static async Task<bool> NodeIsReadyAsync(IKubernetes client, CancellationToken cancellationToken)
+    // What the API says of a node is what its kubelet said last; the lease says when that was.
+    private static async Task<bool> NodeIsReadyAsync(IKubernetes client, DateTime since, CancellationToken cancellationToken)
     {
+        var leases = await client.CoordinationV1.ListNamespacedLeaseAsync("kube-node-lease", fieldSelector: $"metadata.name={Node}", cancellationToken: cancellationToken);
+        if (!leases.Items.Any(lease => lease.Spec.RenewTime > since))
+        {
+            return false;
+        }
+
         var nodes = await client.CoreV1.ListNodeAsync(fieldSelector: $"metadata.name={Node}", cancellationToken: cancellationToken);
         return nodes.Items.Any(node => node.Status.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true);
     }

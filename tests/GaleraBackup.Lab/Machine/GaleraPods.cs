@@ -61,8 +61,10 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
     }
 
     /// <summary>Waits until all members are Ready, and helps where nothing moves.</summary>
-    public async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
+    /// <param name="settle">How long they have to stay so.</param>
+    public async Task WaitUntilReadyAsync(TimeSpan settle, CancellationToken cancellationToken)
     {
+        TimeSpan? readySince = null;
         Func<CancellationToken, Task>[] remedies = [RestartLaggardsAsync, RestartAllAsync, RecreateAsync];
         var remedy = 0;
         var seen = "";
@@ -71,7 +73,8 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
         while (true)
         {
             var ready = await ReadyAsync(cancellationToken);
-            if (ready == Replicas)
+            readySince = ready < Replicas ? null : readySince ?? narrator.Elapsed;
+            if (narrator.Elapsed - readySince >= settle)
             {
                 narrator.Say($"All {Replicas} members are Ready and Synced");
                 return;
