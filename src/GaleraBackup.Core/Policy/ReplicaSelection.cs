@@ -13,7 +13,7 @@ public static class ReplicaSelection
             var errors = cluster.Findings.Where(finding => finding.Severity == FindingSeverity.Error);
             throw new GaleraBackupException(
                 "ClusterUnsafe", FailureKind.Refused,
-                $"{cluster} cannot spare a node for a backup: {string.Join(" ", errors)}",
+                $"{cluster} cannot spare a node for a backup:{string.Concat(errors.Select(error => $"{Environment.NewLine}  {error}"))}",
                 "Mend what Test-GaleraCluster reports. To take a backup all the same, use -AllowUnsafeBackup.",
                 cluster);
         }

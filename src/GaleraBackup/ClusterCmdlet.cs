@@ -1,0 +1,55 @@
+using System.Management.Automation;
+
+namespace GaleraBackup;
+
+/// <summary>A cmdlet that may be told which cluster is meant. The parameters are the same everywhere.</summary>
+public abstract class ClusterCmdlet : GaleraCmdlet
+{
+    /// <summary>Parameter set in which the cluster is named, instead of coming down the pipeline.</summary>
+    protected const string ByName = nameof(ByName);
+
+    /// <summary>Namespace of the StatefulSet. Default: the one of the kubeconfig's context.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    [ValidateNotNullOrEmpty]
+    public string? Namespace { get; set; }
+
+    /// <summary>The StatefulSet. Default: the only one of the namespace that looks like MariaDB.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    [ValidateNotNullOrEmpty]
+    public string? StatefulSet { get; set; }
+
+    /// <summary>A kubeconfig file. Default: KUBECONFIG, the pod's own service account, ~/.kube/config.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    [ValidateNotNullOrEmpty]
+    public string? KubeConfig { get; set; }
+
+    /// <summary>Context within the kubeconfig.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    [ValidateNotNullOrEmpty]
+    public string? Context { get; set; }
+
+    /// <summary>How the database is reached: the pod's IP, or a port-forward through the API.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    public DatabaseRoute Via { get; set; }
+
+    /// <summary>A login with the SUPER privilege. Default: the Secret that the pod's environment names.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    [Credential]
+    [ValidateNotNull]
+    public PSCredential? Credential { get; set; }
+
+    private protected virtual ClusterScope Scope => new()
+    {
+        Namespace = Namespace,
+        StatefulSet = StatefulSet,
+
+        // The process's own current directory is not $PWD.
+        KubeConfig = KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig),
+        Context = Context,
+        Via = Via,
+        Credential = Login(Credential),
+    };
+
+    internal static SqlLogin? Login(PSCredential? credential) =>
+        credential is null ? null : new SqlLogin(credential.UserName, credential.GetNetworkCredential().Password);
+}

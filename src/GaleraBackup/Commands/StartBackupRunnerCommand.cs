@@ -1,0 +1,69 @@
+using System.Management.Automation;
+using GaleraBackup.Binding;
+using GaleraBackup.Runner;
+using GaleraBackup.Workflow;
+
+namespace GaleraBackup.Commands;
+
+/// <summary>
+/// Runs mariadb-backup in a pod of its own beside a desynced replica, follows it and emits the run: a failed one too, before its error.
+/// </summary>
+[Cmdlet(VerbsLifecycle.Start, "BackupRunner", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+[OutputType(typeof(BackupRun))]
+public sealed class StartBackupRunnerCommand : GaleraCmdlet
+{
+    /// <summary>The desynced replica of Set-WsrepDesync On -PassThru.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, Position = 0)]
+    public BackupReplica Replica { get; set; } = null!;
+
+    /// <summary>The claim that takes the backup.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string BackupClaim { get; set; } = "mariadb-phy-backup-data";
+
+    /// <summary>Folder on that claim; default: its root.</summary>
+    [Parameter]
+    [BackupPath]
+    public string BackupPath { get; set; } = "";
+
+    /// <summary>Available space must be more than the data directory's size times this.</summary>
+    [Parameter]
+    [ValidateRange(0.01, 1000)]
+    public decimal RequiredSpaceRatio { get; set; } = 1.2m;
+
+    /// <summary>How long the runner may take.</summary>
+    [Parameter]
+    [Duration]
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(21600);
+
+    /// <summary>The login that mariadb-backup uses. Default: the Secret that the pod's environment names.</summary>
+    [Parameter]
+    [Credential]
+    public PSCredential? BackupCredential { get; set; }
+
+    protected override void ProcessRecord()
+    {
+        var options = new RunnerOptions
+        {
+            BackupClaim = BackupClaim,
+            BackupPath = BackupPath,
+            RequiredSpaceRatio = RequiredSpaceRatio,
+            Timeout = Timeout,
+        };
+        if (!ShouldProcess($"{Replica}, to claim {BackupClaim}", "Run mariadb-backup"))
+        {
+            return;
+        }
+
+        var replica = BackupCredential is null ? Replica : WithBackupLogin(Replica, ClusterCmdlet.Login(BackupCredential));
+        var run = Run(replica.Scope, (context, token) => BackupWorkflow.RunRunnerAsync(context, replica, options, token));
+        WriteObject(run);
+        foreach (var error in run.Errors)
+        {
+            WriteError(error.ToErrorRecord(run));
+        }
+    }
+
+    private static BackupReplica WithBackupLogin(BackupReplica replica, SqlLogin? login) =>
+        replica with { Cluster = replica.Cluster with { Scope = replica.Scope with { BackupCredential = login } } };
+}

@@ -1,0 +1,103 @@
+using System.Management.Automation;
+using System.Runtime.InteropServices;
+using GaleraBackup.Binding;
+using GaleraBackup.Infrastructure;
+using GaleraBackup.Ports;
+using GaleraBackup.Workflow;
+
+namespace GaleraBackup;
+
+/// <summary>What every cmdlet of the module has: a token that Ctrl+C and SIGTERM cancel, and the way to run Core's workflows.</summary>
+public abstract class GaleraCmdlet : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly List<PosixSignalRegistration> _signals = [];
+    private PosixSignal? _signal;
+
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected override void StopProcessing() => _stopping.Cancel();
+
+    protected virtual void Dispose(bool disposing)
+    {
+        foreach (var signal in _signals)
+        {
+            signal.Dispose();
+        }
+
+        _signals.Clear();
+        _stopping.Dispose();
+    }
+
+    /// <summary>Runs one piece of a workflow on a cluster, and turns its errors into terminating ones.</summary>
+    internal T Run<T>(ClusterScope scope, Func<BackupContext, CancellationToken, Task<T>> work) =>
+        Run(async (sink, token) =>
+        {
+            using var gateway = await ClusterGateway.OpenAsync(scope, token).ConfigureAwait(false);
+            return await work(ContextOf(gateway, sink), token).ConfigureAwait(false);
+        });
+
+    internal static BackupContext ContextOf(ClusterGateway gateway, IProgressSink sink) =>
+        new(gateway.Kubernetes, gateway.Galera, sink, TimeProvider.System);
+
+    internal T Run<T>(Func<IProgressSink, CancellationToken, Task<T>> work)
+    {
+        try
+        {
+            return RunOrThrow(work);
+        }
+        catch (GaleraBackupException exception)
+        {
+            ThrowTerminatingError(exception.ToErrorRecord());
+            throw;
+        }
+    }
+
+    /// <summary>The same for a cmdlet that still has something to emit after an error.</summary>
+    /// <exception cref="GaleraBackupException">What the workflow raises.</exception>
+    internal T RunOrThrow<T>(Func<IProgressSink, CancellationToken, Task<T>> work)
+    {
+        ListenForSignals();
+        var pump = new PipelinePump(this);
+        try
+        {
+            return pump.Run(token => work(pump, token), _stopping.Token);
+        }
+        finally
+        {
+            EndIfSignalled();
+        }
+    }
+
+    // SIGTERM would end pwsh without StopProcessing or finally: hold it back until the work has cleaned up, then end the process ourselves.
+    private void ListenForSignals()
+    {
+        if (_signals.Count > 0)
+        {
+            return;
+        }
+
+        foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGHUP })
+        {
+            _signals.Add(PosixSignalRegistration.Create(signal, context =>
+            {
+                context.Cancel = true;
+                _signal = context.Signal;
+                _stopping.Cancel();
+            }));
+        }
+    }
+
+    private void EndIfSignalled()
+    {
+        if (_signal is { } signal)
+        {
+            OpenSessions.CloseAll();
+            Environment.Exit(128 + (signal == PosixSignal.SIGHUP ? 1 : 15));
+        }
+    }
+}

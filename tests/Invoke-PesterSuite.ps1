@@ -1,0 +1,25 @@
+<#
+.SYNOPSIS
+    Runs the Pester tests of the module's surface. Exits with 1 if one failed.
+#>
+[CmdletBinding()]
+param(
+    # Where to write "passed failed skipped", for a script.
+    [string] $ResultPath
+)
+
+$ErrorActionPreference = 'Stop'
+Import-Module -Name Pester -MinimumVersion 5.0
+
+$configuration = New-PesterConfiguration
+$configuration.Run.Path = $PSScriptRoot
+$configuration.Run.PassThru = $true
+$configuration.Output.Verbosity = 'Detailed'
+$result = Invoke-Pester -Configuration $configuration
+
+# A container that could not be read, or a block that failed, fails no test of its own.
+$failed = $result.FailedCount + $result.FailedBlocksCount + $result.FailedContainersCount
+if ($ResultPath) {
+    Set-Content -LiteralPath $ResultPath -Value "$($result.PassedCount) $failed $($result.SkippedCount + $result.NotRunCount)"
+}
+exit [int]($failed -gt 0)
