@@ -112,9 +112,10 @@ public static class HostedEngine
         {
             Report(ErrorReport.Usage(exception.Message), ui, result);
         }
-        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (cancellationToken.IsCancellationRequested
+            && exception is (PipelineStoppedException or OperationCanceledException or InvalidPowerShellStateException))
         {
-            // Stopped, and what had to be cleaned up has been.
+            // Stopped, and what had to be cleaned up has been. What failed on the way out is another exception, and said below.
         }
         catch (Exception exception)
         {
