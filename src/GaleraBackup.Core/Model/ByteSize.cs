@@ -11,7 +11,9 @@ public static class ByteSize
     {
         var unit = 0;
         double value = bytes;
-        while (Math.Abs(value) >= 1024 && unit < Units.Length - 1)
+
+        // Rounded as it will be shown: just below a mebibyte is "1 MiB", not "1024 KiB".
+        while (Math.Abs(Math.Round(value, 1)) >= 1024 && unit < Units.Length - 1)
         {
             value /= 1024;
             unit++;

@@ -13,7 +13,8 @@ public abstract record RunnerEvent
             using var document = JsonDocument.Parse(line);
             return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement) : null;
         }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception exception) when (
+            exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
         {
             return null;
         }
@@ -27,12 +28,12 @@ public abstract record RunnerEvent
         "copying" => new CopyingEvent(),
         "progress" => new ProgressEvent(
             json.GetProperty("bytes").GetInt64(), json.GetProperty("totalBytes").GetInt64(), json.GetProperty("storedBytes").GetInt64()),
-        "log" => new LogEvent(json.GetProperty("message").GetString()!),
+        "log" => new LogEvent(Text(json, "message")),
         "copied" => new CopiedEvent(
             json.GetProperty("status").GetInt32(), TimeSpan.FromMilliseconds(json.GetProperty("milliseconds").GetInt64())),
         "result" => new ResultEvent
         {
-            BackupId = json.GetProperty("id").GetString()!,
+            BackupId = Text(json, "id"),
             ClusterUuid = json.TryGetProperty("uuid", out var uuid) ? uuid.GetString() : null,
             Seqno = json.TryGetProperty("seqno", out var seqno) ? seqno.GetInt64() : null,
             ToLsn = json.GetProperty("toLsn") is { ValueKind: JsonValueKind.Number } lsn ? lsn.GetInt64() : null,
@@ -41,9 +42,12 @@ public abstract record RunnerEvent
             DatabaseKiB = json.GetProperty("databaseKiB").GetInt64(),
             ServerVersion = json.GetProperty("serverVersion").GetString(),
         },
-        "error" => new ErrorEvent(json.GetProperty("id").GetString()!, json.GetProperty("message").GetString()!),
+        "error" => new ErrorEvent(Text(json, "id"), Text(json, "message")),
         _ => null,
     };
+
+    private static string Text(JsonElement json, string name) =>
+        json.GetProperty(name).GetString() ?? throw new FormatException($"'{name}' is null.");
 }
 
 /// <summary>The space on the backup volume was read.</summary>
