@@ -65,7 +65,7 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
     public async Task WaitUntilReadyAsync(TimeSpan settle, CancellationToken cancellationToken)
     {
         TimeSpan? readySince = null;
-        Func<CancellationToken, Task>[] remedies = [RestartLaggardsAsync, RestartAllAsync, RecreateAsync];
+        Func<CancellationToken, Task>[] remedies = [ResyncAsync, RestartLaggardsAsync, RestartAllAsync, RecreateAsync];
         var remedy = 0;
         var seen = "";
         var moved = narrator.Elapsed;
@@ -96,14 +96,15 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
 
             if (narrator.Elapsed - moved > Stuck || narrator.Elapsed - ran > NobodyRuns)
             {
-                if (remedy == 0 && ready == 0)
-                {
-                    remedy = 1;
-                }
-
                 if (remedy == remedies.Length)
                 {
                     throw new LabException($"the database does not come up: {now}. Its output is in {Path.Combine(paths.Logs, "pods")}");
+                }
+
+                // With nobody left to join, one alone has nowhere to go.
+                if (remedies[remedy] == RestartLaggardsAsync && ready == 0)
+                {
+                    remedy++;
                 }
 
                 await remedies[remedy++](cancellationToken);
@@ -154,6 +155,34 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
         var restarts = container?.RestartCount > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({container.RestartCount} restarts)") : "";
         return $"{pod.Metadata.Name} {state}{restarts}";
     }
+
+    // A test that was killed leaves its replica desynced, which is not Ready and otherwise well.
+    private async Task ResyncAsync(CancellationToken cancellationToken)
+    {
+        var pods = await client.CoreV1.ListNamespacedPodAsync(Lab.Namespace, labelSelector: ClusterNames.PodSelector, cancellationToken: cancellationToken);
+        foreach (var pod in pods.Items.Where(pod => pod.Status.ContainerStatuses?.FirstOrDefault() is { Ready: false, State.Running: not null }))
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(TimeSpan.FromSeconds(10));
+            try
+            {
+                var desynced = await MariaDbAsync(pod, "SELECT @@GLOBAL.wsrep_desync", limit.Token);
+                if (desynced.Trim() == "1")
+                {
+                    narrator.Say($"{pod.Metadata.Name} is desynced, and stays so: syncing it");
+                    await MariaDbAsync(pod, "SET GLOBAL wsrep_desync = OFF", limit.Token);
+                }
+            }
+            catch (Exception exception) when (exception is HttpOperationException or HttpRequestException or System.Net.WebSockets.WebSocketException or IOException
+                || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            {
+                // It does not even answer: the next remedy is for that.
+            }
+        }
+    }
+
+    private async Task<string> MariaDbAsync(V1Pod pod, string statement, CancellationToken cancellationToken) =>
+        (await PodExec.RunAsync(client, Lab.Namespace, pod.Metadata.Name, ClusterNames.Container, ["mariadb", "-NBe", statement], cancellationToken)).Output;
 
     private async Task RestartLaggardsAsync(CancellationToken cancellationToken)
     {
