@@ -30,6 +30,7 @@ public sealed class RunnerSession : IAsyncDisposable
     private ResultEvent? _result;
     private bool _going;
     private bool _hasSecret;
+    private bool _hasPod;
     private bool _disposed;
 
     private RunnerSession(BackupContext context, RunnerPod pod, TimeSpan timeout)
@@ -128,20 +129,33 @@ public sealed class RunnerSession : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await _following.ConfigureAwait(false);
         using var limit = new CancellationTokenSource(CleanUpTimeout, _context.Clock);
-        try
+        if (_hasPod)
         {
-            await _context.Kubernetes.DeletePodAsync(Pod.Namespace, Pod.Name, TimeSpan.FromSeconds(20), limit.Token).ConfigureAwait(false);
-            if (_hasSecret)
-            {
-                await _context.Kubernetes.DeleteSecretAsync(Pod.Namespace, Pod.Name, limit.Token).ConfigureAwait(false);
-            }
+            await RemoveAsync(
+                "pod", () => _context.Kubernetes.DeletePodAsync(Pod.Namespace, Pod.Name, TimeSpan.FromSeconds(20), limit.Token)).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is GaleraBackupException or OperationCanceledException)
+
+        // The password goes even if the pod does not: with a limit of its own.
+        if (_hasSecret)
         {
-            _context.Progress.Warning($"The runner pod {Pod.Namespace}/{Pod.Name} could not be removed: {exception.Message} Remove it with: kubectl delete pod.");
+            using var secretLimit = new CancellationTokenSource(CleanUpTimeout, _context.Clock);
+            await RemoveAsync("secret", () => _context.Kubernetes.DeleteSecretAsync(Pod.Namespace, Pod.Name, secretLimit.Token)).ConfigureAwait(false);
         }
 
         _stop.Dispose();
+    }
+
+    private async Task RemoveAsync(string kind, Func<Task> remove)
+    {
+        try
+        {
+            await remove().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is GaleraBackupException or OperationCanceledException)
+        {
+            _context.Progress.Warning(
+                $"The runner's {kind} {Pod.Namespace}/{Pod.Name} could not be removed: {exception.Message} Remove it with: kubectl delete {kind}.");
+        }
     }
 
     internal static GaleraBackupException ClaimNotFound(RunnerPod pod) => new(
@@ -164,14 +178,31 @@ public sealed class RunnerSession : IAsyncDisposable
         {
             // A login that was typed reaches the pod as a Secret of its own, never through its spec.
             var values = new Dictionary<string, string> { ["username"] = login.UserName, ["password"] = login.Password };
-            await _context.Kubernetes.CreateSecretAsync(Pod.Namespace, Pod.Name, Pod.Labels, values, cancellationToken).ConfigureAwait(false);
             _hasSecret = true;
+            await CreateAsync(
+                () => _context.Kubernetes.CreateSecretAsync(Pod.Namespace, Pod.Name, Pod.Labels, values, cancellationToken),
+                () => _hasSecret = false).ConfigureAwait(false);
         }
 
         _context.Progress.Progress(new WorkflowProgress("Starting the runner", Pod.Name));
-        await _context.Kubernetes.CreatePodAsync(Pod, cancellationToken).ConfigureAwait(false);
+        _hasPod = true;
+        await CreateAsync(() => _context.Kubernetes.CreatePodAsync(Pod, cancellationToken), () => _hasPod = false).ConfigureAwait(false);
         _context.Progress.Verbose($"Runner pod {Pod.Name} created on node {Pod.NodeName}.");
         _following = Task.Run(() => FollowAsync(_stop.Token), CancellationToken.None);
+    }
+
+    // Ours to remove even if the answer is lost; never what another run, started in the same second, has under this name.
+    private static async Task CreateAsync(Func<Task> create, Action isAnothers)
+    {
+        try
+        {
+            await create().ConfigureAwait(false);
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
+        {
+            isAnothers();
+            throw;
+        }
     }
 
     private async Task FollowAsync(CancellationToken cancellationToken)

@@ -43,6 +43,10 @@ public sealed class ClaimBackupStore : IBackupStore
                 cancellationToken).ConfigureAwait(false);
             return store;
         }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
+        {
+            throw; // Another's pod, created in the same second, has the name: it is not ours to remove.
+        }
         catch
         {
             await store.DisposeAsync().ConfigureAwait(false);
