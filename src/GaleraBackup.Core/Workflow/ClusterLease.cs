@@ -71,6 +71,12 @@ public sealed class ClusterLease : IAsyncDisposable
             throw Held(await kubernetes.ReadLeaseAsync(wanted.Namespace, wanted.Name, cancellationToken).ConfigureAwait(false) ?? wanted);
         }
 
+        catch (OperationCanceledException)
+        {
+            await ForgetAsync(context, wanted).ConfigureAwait(false);
+            throw;
+        }
+
         var lease = new ClusterLease(context, held);
         lease._renewing = Task.Run(lease.RenewAsync, CancellationToken.None);
         return lease;
@@ -93,9 +99,21 @@ public sealed class ClusterLease : IAsyncDisposable
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
         await StopAsync().ConfigureAwait(false);
-        if (!IsLost)
+        if (IsLost)
+        {
+            return;
+        }
+
+        try
         {
             await _context.Kubernetes.DeleteLeaseAsync(_lease, cancellationToken).ConfigureAwait(false);
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
+        {
+            if (await ReadOwnAsync(_context, _lease, cancellationToken).ConfigureAwait(false) is { } present)
+            {
+                await _context.Kubernetes.DeleteLeaseAsync(present, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 
@@ -125,6 +143,29 @@ public sealed class ClusterLease : IAsyncDisposable
         return later?.ResourceVersion == present.ResourceVersion ? present : throw Held(later ?? present);
     }
 
+    // A write whose answer was lost may have been done all the same: the holder's name, which has the run's id in it, tells.
+    private static async Task<LeaseSnapshot?> ReadOwnAsync(BackupContext context, LeaseSnapshot lease, CancellationToken cancellationToken)
+    {
+        var present = await context.Kubernetes.ReadLeaseAsync(lease.Namespace, lease.Name, cancellationToken).ConfigureAwait(false);
+        return present?.HolderIdentity == lease.HolderIdentity ? present : null;
+    }
+
+    private static async Task ForgetAsync(BackupContext context, LeaseSnapshot wanted)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5), context.Clock);
+        try
+        {
+            if (await ReadOwnAsync(context, wanted, limit.Token).ConfigureAwait(false) is { } present)
+            {
+                await context.Kubernetes.DeleteLeaseAsync(present, limit.Token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (exception is GaleraBackupException or OperationCanceledException)
+        {
+            context.Progress.Verbose($"A lease that may have been taken could not be given back; it runs out by itself: {exception.Message}");
+        }
+    }
+
     private static GaleraBackupException Held(LeaseSnapshot lease) => new(
         "LeaseHeld", FailureKind.Refused,
         $"Another run works on this cluster: lease {lease.Namespace}/{lease.Name} is held by {lease.HolderIdentity} since {lease.AcquiredAt:u} for pod {lease.Annotations.GetValueOrDefault(Prefix + "pod")}.",
@@ -141,14 +182,14 @@ public sealed class ClusterLease : IAsyncDisposable
                 await Task.Delay(Duration / 3, _context.Clock, _stop.Token).ConfigureAwait(false);
                 try
                 {
-                    _lease = await _context.Kubernetes.ReplaceLeaseAsync(_lease with { RenewedAt = _context.Now }, _stop.Token).ConfigureAwait(false);
+                    if (!await TryRenewAsync().ConfigureAwait(false))
+                    {
+                        IsLost = true;
+                        _context.Progress.Warning($"The lease {_lease.Namespace}/{_lease.Name} was taken by another run.");
+                        return;
+                    }
+
                     lastSuccess = _context.Now;
-                }
-                catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
-                {
-                    IsLost = true;
-                    _context.Progress.Warning($"The lease {_lease.Namespace}/{_lease.Name} was taken by another run.");
-                    return;
                 }
                 catch (GaleraBackupException exception)
                 {
@@ -160,6 +201,25 @@ public sealed class ClusterLease : IAsyncDisposable
         catch (OperationCanceledException)
         {
             // Given back, or let go.
+        }
+    }
+
+    private async Task<bool> TryRenewAsync()
+    {
+        try
+        {
+            _lease = await _context.Kubernetes.ReplaceLeaseAsync(_lease with { RenewedAt = _context.Now }, _stop.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
+        {
+            if (await ReadOwnAsync(_context, _lease, _stop.Token).ConfigureAwait(false) is not { } present)
+            {
+                return false;
+            }
+
+            _lease = present;
+            return true;
         }
     }
 
