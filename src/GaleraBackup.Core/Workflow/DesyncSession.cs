@@ -23,18 +23,22 @@ public sealed class DesyncSession : IAsyncDisposable
     private const int QuietSamples = 3;
     private static readonly TimeSpan SampleInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan ReconnectInterval = TimeSpan.FromSeconds(1);
 
     private readonly BackupContext _context;
     private readonly DesyncOptions _options;
-    private readonly IGaleraNodeSession _server;
+    private readonly SqlLogin _login;
     private readonly ClusterLease _lease;
     private readonly SemaphoreSlim _one = new(1, 1);
+    private IGaleraNodeSession _server;
     private bool _ours;
     private bool _closed;
+    private GaleraBackupException? _unmended;
 
-    private DesyncSession(BackupContext context, DesyncOptions options, IGaleraNodeSession server, ClusterLease lease, BackupReplica replica, string runId)
+    private DesyncSession(
+        BackupContext context, DesyncOptions options, SqlLogin login, IGaleraNodeSession server, ClusterLease lease, BackupReplica replica, string runId)
     {
-        (_context, _options, _server, _lease, Replica, RunId) = (context, options, server, lease, replica, runId);
+        (_context, _options, _login, _server, _lease, Replica, RunId) = (context, options, login, server, lease, replica, runId);
     }
 
     public string RunId { get; }
@@ -69,7 +73,7 @@ public sealed class DesyncSession : IAsyncDisposable
             try
             {
                 await RequireServerAsync(server, replica, adopt, cancellationToken).ConfigureAwait(false);
-                return new DesyncSession(context, options, server, lease, replica, runId) { _ours = adopt };
+                return new DesyncSession(context, options, login, server, lease, replica, runId) { _ours = adopt };
             }
             catch
             {
@@ -146,6 +150,11 @@ public sealed class DesyncSession : IAsyncDisposable
             await _one.WaitAsync(token).ConfigureAwait(false);
             try
             {
+                if (_unmended is not null)
+                {
+                    throw _unmended; // Tried and given up: the session to the server is closed.
+                }
+
                 if (_ours)
                 {
                     await PutBackAsync(token).ConfigureAwait(false);
@@ -197,6 +206,7 @@ public sealed class DesyncSession : IAsyncDisposable
         }
         catch (GaleraBackupException exception)
         {
+            _unmended = exception;
             _context.Progress.Warning(
                 $"{Replica} is still desynced: {exception.Message} Put it back with: Set-WsrepDesync -State Off, or on the node: SET GLOBAL wsrep_desync=OFF.");
             await _lease.DisposeAsync().ConfigureAwait(false);
@@ -263,7 +273,44 @@ public sealed class DesyncSession : IAsyncDisposable
             .ToHashSet(StringComparer.Ordinal);
     }
 
+    // A connection may have been cut while it was idle for hours of copying, and a server that restarted needs a new one: the deadline alone
+    // ends the trying.
     private async Task PutBackAsync(CancellationToken cancellationToken)
+    {
+        for (var isNew = false; ; isNew = true)
+        {
+            try
+            {
+                if (isNew)
+                {
+                    await Task.Delay(ReconnectInterval, _context.Clock, cancellationToken).ConfigureAwait(false);
+                    await ReconnectAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                await DrainAndResyncAsync(cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (GaleraBackupException exception) when (exception.ErrorId == "SqlUnreachable")
+            {
+                _context.Progress.Verbose($"The connection to {Replica.Pod} was lost, connecting again: {exception.Message}");
+            }
+        }
+    }
+
+    // The pod may have been replaced and have another address now.
+    private async Task ReconnectAsync(CancellationToken cancellationToken)
+    {
+        var pod = await _context.Kubernetes.WatchPodAsync(Replica.Namespace, Replica.Pod, cancellationToken)
+            .FirstAsync(pod => pod is { Phase: "Running", PodIP: not null }, cancellationToken).ConfigureAwait(false);
+        var server = await _context.Galera
+            .ConnectAsync(pod!, _login, Replica.Scope.Via, ConnectTimeout, cancellationToken).ConfigureAwait(false);
+        var old = _server;
+        _server = server;
+        await old.DisposeAsync().ConfigureAwait(false);
+        await RequireServerAsync(server, Replica, mayBeDesynced: true, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task DrainAndResyncAsync(CancellationToken cancellationToken)
     {
         var status = await _server.ReadStatusAsync(cancellationToken).ConfigureAwait(false);
         if (status.Desync)
