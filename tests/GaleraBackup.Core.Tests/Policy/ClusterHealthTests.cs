@@ -1,0 +1,91 @@
+using GaleraBackup.Policy;
+
+namespace GaleraBackup.Core.Tests.Policy;
+
+public sealed class ClusterHealthTests
+{
+    public static TheoryData<string, Func<GaleraNode, GaleraNode>> Ailments => new()
+    {
+        { "PodNotRunning", node => node with { Phase = "Pending", Ready = false, Wsrep = null } },
+        { "PodNotReady", node => node with { Ready = false } },
+        { "SqlUnreachable", node => node with { Wsrep = null, Problem = new HealthFinding("SqlUnreachable", FindingSeverity.Error, node.Pod, "No answer.") } },
+        { "NotPrimary", node => node with { Wsrep = node.Wsrep! with { ClusterStatus = "non-Primary" } } },
+        { "NotConnected", node => node with { Wsrep = node.Wsrep! with { Connected = false } } },
+        { "NotReadyForQueries", node => node with { Wsrep = node.Wsrep! with { Ready = false } } },
+        { "NodeNotSynced", node => node with { Wsrep = node.Wsrep! with { LocalState = 2, LocalStateComment = "Donor/Desynced" } } },
+        { "NodeNotSynced", node => node with { Wsrep = node.Wsrep! with { LocalState = 3, LocalStateComment = "Joined" } } },
+        { "ClusterSizeDiffers", node => node with { Wsrep = node.Wsrep! with { ClusterSize = 2 } } },
+    };
+
+    [Fact]
+    public void A_healthy_cluster_has_no_finding() =>
+        Assert.Empty(ClusterHealth.Evaluate(3, [Make.Node(0), Make.Node(1), Make.Node(2)]));
+
+    [Theory]
+    [MemberData(nameof(Ailments))]
+    public void What_ails_one_node_is_the_only_finding_and_names_it(string id, Func<GaleraNode, GaleraNode> ail)
+    {
+        var finding = Assert.Single(ClusterHealth.Evaluate(3, [Make.Node(0), ail(Make.Node(1)), Make.Node(2)]));
+
+        Assert.Equal((id, FindingSeverity.Error, "mariadb-server-1"), (finding.Id, finding.Severity, finding.Pod));
+    }
+
+    [Fact]
+    public void A_desync_by_hand_is_told_from_a_joining_node()
+    {
+        static string MessageFor(bool desync) => Assert.Single(ClusterHealth.Evaluate(3,
+            [Make.Node(0), Make.Node(1, wsrep => wsrep with { LocalState = 2, LocalStateComment = "Donor/Desynced", Desync = desync }), Make.Node(2)])).Message;
+
+        Assert.Contains("wsrep_desync=ON", MessageFor(desync: true), StringComparison.Ordinal);
+        Assert.DoesNotContain("wsrep_desync=ON", MessageFor(desync: false), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_pod_is_found()
+    {
+        var finding = Assert.Single(ClusterHealth.Evaluate(3, [Make.Node(0), Make.Node(1)]));
+
+        Assert.Equal(("ReplicasMissing", FindingSeverity.Error), (finding.Id, finding.Severity));
+    }
+
+    [Fact]
+    public void Halves_of_equal_size_are_found_by_their_membership()
+    {
+        static WsrepStatus Half(WsrepStatus wsrep, long membership) => wsrep with { ClusterSize = 4, ClusterConfId = membership };
+        GaleraNode[] nodes =
+        [
+            Make.Node(0, wsrep => Half(wsrep, 8)), Make.Node(1, wsrep => Half(wsrep, 8)), Make.Node(2, wsrep => Half(wsrep, 9)), Make.Node(3, wsrep => Half(wsrep, 9)),
+        ];
+
+        var finding = Assert.Single(ClusterHealth.Evaluate(4, nodes));
+
+        Assert.Equal(("MembershipDiffers", FindingSeverity.Error), (finding.Id, finding.Severity));
+        Assert.Contains("8 on mariadb-server-0, mariadb-server-1; 9 on mariadb-server-2, mariadb-server-3", finding.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_clusters_of_one_size_are_found_by_their_UUID()
+    {
+        var stranger = Make.Node(2, wsrep => wsrep with { ClusterStateUuid = "ffffffff-2222-22ee-8a3c-0242ac110002" });
+
+        Assert.Equal("ClusterUuidDiffers", Assert.Single(ClusterHealth.Evaluate(3, [Make.Node(0), Make.Node(1), stranger])).Id);
+    }
+
+    [Fact]
+    public void Two_nodes_are_warned_about_and_yet_safe()
+    {
+        static WsrepStatus OfTwo(WsrepStatus wsrep) => wsrep with { ClusterSize = 2 };
+        var cluster = Make.Cluster(Make.Node(0, OfTwo), Make.Node(1, OfTwo));
+
+        Assert.Equal(("NoQuorumReserve", FindingSeverity.Warning), (Assert.Single(cluster.Findings).Id, cluster.Findings[0].Severity));
+        Assert.True(cluster.IsSafe);
+    }
+
+    [Fact]
+    public void The_worst_comes_first()
+    {
+        GaleraNode[] nodes = [Make.Node(0, wsrep => wsrep with { ClusterSize = 2 }), Make.Node(1, wsrep => wsrep with { ClusterSize = 2, Connected = false })];
+
+        Assert.Equal(["NotConnected", "NoQuorumReserve"], ClusterHealth.Evaluate(2, nodes).Select(finding => finding.Id));
+    }
+}
