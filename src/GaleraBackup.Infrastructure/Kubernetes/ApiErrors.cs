@@ -58,7 +58,7 @@ internal static partial class ApiErrors
         return StatusOf(exception) switch
         {
             HttpStatusCode.Forbidden => new(
-                "ApiForbidden", FailureKind.Denied, $"Not allowed to {action}: {detail}", RoleFor(detail, action), target),
+                "ApiForbidden", FailureKind.Denied, $"Not allowed to {action}: {detail}", RoleFor(exception, detail, action), target),
             HttpStatusCode.Unauthorized => Unauthorized(action, detail, target),
             HttpStatusCode.NotFound => new(
                 "ApiNotFound", FailureKind.NotFound, $"Cannot {action}: {detail}", "Check the name, -Namespace and -Context.", target),
@@ -111,8 +111,14 @@ internal static partial class ApiErrors
         }
     }
 
-    private static string RoleFor(string detail, string action)
+    private static string RoleFor(Exception exception, string detail, string action)
     {
+        if (exception is UpgradeRefusedException refused)
+        {
+            // Over a WebSocket the verb is get; newer API servers ask for create as well.
+            return $"The user needs a Role with apiGroups [\"\"], resources [\"pods/{refused.Subresource}\"], verbs [\"get\", \"create\"].";
+        }
+
         var match = Denied().Match(detail);
         if (!match.Success)
         {

@@ -31,16 +31,26 @@ internal sealed partial class KubernetesCluster
         return Mapping.ToSnapshot(created);
     }
 
+    /// <summary>
+    /// A read and a write. A PUT of a Lease that is gone creates it anew, whatever version it names (seen on 1.20): a run that slept through
+    /// its own end would hold it again. Only the uid, which the read gives, forbids that.
+    /// </summary>
     public async Task<LeaseSnapshot> ReplaceLeaseAsync(LeaseSnapshot lease, CancellationToken cancellationToken)
     {
         // Without a version the API would overwrite whatever is there.
         ArgumentException.ThrowIfNullOrEmpty(lease.ResourceVersion);
+        var action = $"update the Lease '{lease.Namespace}/{lease.Name}'";
         try
         {
+            var present = await ApiErrors.TranslateAsync(
+                action, lease.Name,
+                () => client.CoordinationV1.ReadNamespacedLeaseAsync(lease.Name, lease.Namespace, cancellationToken: cancellationToken),
+                cancellationToken).ConfigureAwait(false);
+            var wanted = Mapping.ToLease(lease);
+            wanted.Metadata.Uid = present.Uid();
             var replaced = await ApiErrors.TranslateAsync(
-                $"update the Lease '{lease.Namespace}/{lease.Name}'", lease.Name,
-                () => client.CoordinationV1.ReplaceNamespacedLeaseAsync(
-                    Mapping.ToLease(lease), lease.Name, lease.Namespace, cancellationToken: cancellationToken),
+                action, lease.Name,
+                () => client.CoordinationV1.ReplaceNamespacedLeaseAsync(wanted, lease.Name, lease.Namespace, cancellationToken: cancellationToken),
                 cancellationToken).ConfigureAwait(false);
             return Mapping.ToSnapshot(replaced);
         }

@@ -53,7 +53,7 @@ internal sealed partial class KubernetesCluster
 
     public Task<ExecResult> ExecAsync(
         string ns, string podName, string container, IReadOnlyList<string> command, CancellationToken cancellationToken) => ApiErrors.TranslateAsync(
-            $"get and create pods/exec: run {command[0]} in container '{container}' of pod '{ns}/{podName}'", podName,
+            $"run {command[0]} in container '{container}' of pod '{ns}/{podName}'", podName,
             async () =>
             {
                 using var socket = await client.WebSocketNamespacedPodExecAsync(

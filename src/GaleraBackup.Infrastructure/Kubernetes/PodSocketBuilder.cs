@@ -29,7 +29,7 @@ internal sealed class PodSocketBuilder : WebSocketBuilder
         {
             var status = WebSocket.HttpStatusCode;
             WebSocket.Dispose();
-            throw status is 0 or HttpStatusCode.SwitchingProtocols ? exception : new UpgradeRefusedException(status);
+            throw status is 0 or HttpStatusCode.SwitchingProtocols ? exception : new UpgradeRefusedException(status, uri);
         }
         catch (OperationCanceledException exception)
         {
@@ -41,7 +41,10 @@ internal sealed class PodSocketBuilder : WebSocketBuilder
 }
 
 /// <summary>The API answered the request for a WebSocket with an error; its body is not to be had.</summary>
-internal sealed class UpgradeRefusedException(HttpStatusCode status) : Exception($"HTTP status {(int)status} {status}")
+internal sealed class UpgradeRefusedException(HttpStatusCode status, Uri uri) : Exception($"HTTP status {(int)status} {status}")
 {
     public HttpStatusCode Status => status;
+
+    /// <summary><c>exec</c> or <c>portforward</c>.</summary>
+    public string Subresource => uri.Segments[^1];
 }

@@ -70,7 +70,7 @@ internal sealed class PortForward : IAsyncDisposable
 
     private async Task ServeAsync(Socket connection)
     {
-        var action = $"get and create pods/portforward: reach port {_port} of pod '{_namespace}/{_pod}'";
+        var action = $"reach port {_port} of pod '{_namespace}/{_pod}'";
         using (connection)
         {
             try
