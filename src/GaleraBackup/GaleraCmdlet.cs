@@ -33,6 +33,20 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
         _stopping.Dispose();
     }
 
+    /// <summary>A path as the file system knows it. The process's own current directory is not $PWD, and $PWD may be on another provider.</summary>
+    private protected string FileSystemPath(string path)
+    {
+        var resolved = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);
+        if (provider.Name != "FileSystem")
+        {
+            ThrowTerminatingError(new GaleraBackupException(
+                "NotAFileSystemPath", FailureKind.Refused, $"'{path}' is a path of the provider {provider.Name}, not of the file system.",
+                "Go to a folder with Set-Location, or give the full path.", path).ToErrorRecord());
+        }
+
+        return resolved;
+    }
+
     /// <summary>Runs one piece of a workflow on a cluster, and turns its errors into terminating ones.</summary>
     internal T Run<T>(ClusterScope scope, Func<BackupContext, CancellationToken, Task<T>> work) =>
         Run(async (sink, token) =>
@@ -76,7 +90,8 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
     // SIGTERM would end pwsh without StopProcessing or finally: hold it back until the work has cleaned up, then end the process ourselves.
     private void ListenForSignals()
     {
-        if (_signals.Count > 0)
+        // Our own host stops the pipeline itself, and ends with what the run has to tell.
+        if (_signals.Count > 0 || Host.Name == "GaleraBackup.Host")
         {
             return;
         }

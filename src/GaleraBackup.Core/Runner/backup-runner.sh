@@ -134,16 +134,20 @@ wait_for_go() {
 
 # --- the backup ---------------------------------------------------------------------------------------------------------------------
 
+# Bytes that have gone through dd so far: it says so every second, each time behind a carriage return.
+streamed_bytes() {
+  tr '\r' '\n' <"$run/counted" | sed -n 's/^\([0-9][0-9]*\) bytes .*/\1/p' | tail -n 1
+}
+
 report_progress() {
-  local total_kib bytes stored pid
+  local total_kib bytes stored
   total_kib=$(kib_of --exclude=galera.cache '--exclude=gcache.page.*' '--exclude=ib_logfile*' '--exclude=*-bin.*' '--exclude=binlog.*')
   while sleep 1; do
-    # /proc tells what went through the meter, so the data needs no counting of its own.
-    { pid=$(<"$run/meter.pid"); } 2>/dev/null || continue
-    bytes=$(sed -n 's/^rchar: //p' "/proc/$pid/io" 2>/dev/null) || continue
-    stored=$(stat -c %s "$partial/backup.stream.gz" 2>/dev/null) || continue
-    [[ -n $bytes ]] && event progress bytes "$bytes" totalBytes "$((total_kib * 1024))" storedBytes "$stored"
-  done
+    bytes=$(streamed_bytes)
+    if [[ -n $bytes ]] && stored=$(stat -c %s "$partial/backup.stream.gz"); then
+      event progress bytes "$bytes" totalBytes "$((total_kib * 1024))" storedBytes "$stored"
+    fi
+  done 2>/dev/null
 }
 
 copy_server() {
@@ -156,47 +160,40 @@ copy_server() {
   return "$status"
 }
 
-# Passes the stream on, counted, and keeps its end, where mariadb-backup puts the Galera position.
-meter() {
-  # shellcheck disable=SC2016 # $$ and the arguments are the inner shell's.
-  bash -c 'echo $$ >"$1"; exec tee "$2" "$3"' meter "$run/meter.pid" "$run/tail.pipe" "$run/count.pipe"
-}
-
 take_backup() {
-  local statuses log_pid tail_pid count_pid progress_pid
-  mkfifo "$run/log" "$run/tail.pipe" "$run/count.pipe"
+  local log_pid tail_pid progress_pid
+  mkfifo "$run/log" "$run/tail.pipe"
   mkdir "$run/target"
   set -m # a process group for each job, so that a clean-up reaches all of its processes
   log_events <"$run/log" 4>"$partial/mariabackup.log" &
   log_pid=$!
+  # The end of the stream is kept: there mariadb-backup puts the Galera position.
   tail -c "$tail_bytes" <"$run/tail.pipe" >"$run/tail" &
   tail_pid=$!
-  wc -c <"$run/count.pipe" >"$run/streamed" &
-  count_pid=$!
   report_progress &
   progress_pid=$!
   {
     set +e
-    copy_server | meter | gzip -c >"$partial/backup.stream.gz"
-    statuses=("${PIPESTATUS[@]}")
-    printf '%s %s %s' "${statuses[@]}" >"$run/statuses"
+    copy_server | dd bs=256K status=progress 2>"$run/counted" | tee "$run/tail.pipe" | gzip -c >"$partial/backup.stream.gz"
+    printf '%s ' "${PIPESTATUS[@]}" >"$run/statuses"
   } &
   # In the background and waited for: a signal is heard at once, not when the backup is over.
   wait $!
   kill -- "-$progress_pid" 2>/dev/null || true
-  wait "$log_pid" "$tail_pid" "$count_pid"
+  wait "$log_pid" "$tail_pid"
   rm -f "$run/login.cnf"
   check_backup
 }
 
 check_backup() {
-  local copied metered compressed last
-  read -r copied metered compressed <"$run/statuses" || true
+  local copied counted passed compressed last
+  read -r copied counted passed compressed <"$run/statuses" || true
   last=$(tail -n 1 "$partial/mariabackup.log")
   # Either sign alone has lied: the exit status of every stage, and the log's last line.
   ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
   [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
-  ((metered == 0 && compressed == 0)) || fail StreamFailed "The stream was not written whole: tee ended with $metered, gzip with $compressed."
+  ((counted == 0 && passed == 0 && compressed == 0)) ||
+    fail StreamFailed "The stream was not written whole: dd ended with $counted, tee with $passed, gzip with $compressed."
 }
 
 # The tool writes UUID:seqno into a small file of the stream, and nowhere else.
@@ -217,7 +214,7 @@ publish() {
   to_lsn=$(sed -n 's/^to_lsn = \([0-9]*\)$/\1/p' "$partial/"*checkpoints)
   version=$(sed -n 's/^server_version = //p' "$partial/"*info)
   stored=$(stat -c %s "$partial/backup.stream.gz")
-  streamed=$(<"$run/streamed")
+  streamed=$(streamed_bytes)
   cp "$datadir/grastate.dat" "$partial/grastate.dat"
   : >"$partial/backup.successful"
   sync "$partial"/* "$partial"

@@ -1,0 +1,122 @@
+using k8s;
+using k8s.Models;
+
+namespace Acceptance;
+
+/// <summary>A test on the lab. Each one, also a failed one, must leave the cluster as it found it; that is checked here.</summary>
+public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
+{
+    private static readonly TimeSpan SettleDeadline = TimeSpan.FromSeconds(60);
+
+    private readonly string _folder = $"test-{Guid.NewGuid():N}";
+
+    protected Lab Lab { get; private set; } = null!;
+
+    protected IKubernetes Client { get; private set; } = null!;
+
+    protected HostedModule Module { get; private set; } = null!;
+
+    protected static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>This test's own backup root, as seen from this machine.</summary>
+    protected string BackupRoot => Path.Combine(Lab.Paths.BackupVolume, _folder);
+
+    /// <summary>The parameters that name the lab's cluster, for a script: use as @cluster.</summary>
+    protected (string Name, object Value) Cluster =>
+        ("cluster", new System.Collections.Hashtable { ["KubeConfig"] = Lab.KubeConfig, ["Namespace"] = Lab.Namespace });
+
+    /// <summary>The parameters that name this test's backup root: use as @store.</summary>
+    protected (string Name, object Value) Store => ("store", new System.Collections.Hashtable { ["BackupPath"] = _folder });
+
+    public virtual ValueTask InitializeAsync()
+    {
+        Lab = fixture.Lab;
+        Client = Lab.CreateClient();
+        Module = new HostedModule();
+
+        // The runner is not root on this machine either.
+        Directory.CreateDirectory(BackupRoot);
+        File.SetUnixFileMode(BackupRoot, (UnixFileMode)0b111_111_111);
+        return ValueTask.CompletedTask;
+    }
+
+    public virtual async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        if (Lab is null)
+        {
+            return; // Skipped.
+        }
+
+        try
+        {
+            await RequireWholeLabAsync();
+        }
+        finally
+        {
+            Directory.Delete(BackupRoot, recursive: true);
+            Module.Dispose();
+            Client.Dispose();
+        }
+    }
+
+    /// <summary>Finished backups on the volume, by id, oldest first.</summary>
+    protected IReadOnlyList<string> Backups()
+    {
+        var root = Path.Combine(BackupRoot, "base");
+        return Directory.Exists(root) ? [.. Directory.GetDirectories(root).Select(path => $"base/{Path.GetFileName(path)}").Order()] : [];
+    }
+
+    /// <summary>A file of a backup, below the backup claim's root.</summary>
+    protected string PathOnClaim(BackupRun run, string file) => $"{_folder}/{run.BackupId}/{file}";
+
+    /// <summary>The highest member: the one that the module takes.</summary>
+    protected Task<V1Pod> ReadTargetAsync() =>
+        Client.CoreV1.ReadNamespacedPodAsync("mariadb-server-2", Lab.Namespace, cancellationToken: Token);
+
+    protected async Task<string> WsrepStateAsync(int ordinal)
+    {
+        var endpoint = await DatabaseEndpoint.OfAdminAsync(Client, ordinal, CancellationToken.None);
+        var rows = await endpoint.QueryAsync(
+            "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME='wsrep_local_state_comment'", CancellationToken.None);
+        return rows[0][0]!;
+    }
+
+    /// <summary>Waits for a condition that the cluster reaches by itself. Fails, never sleeps on.</summary>
+    protected static async Task EventuallyAsync(string condition, Func<Task<bool>> holds, TimeSpan? within = null)
+    {
+        using var deadline = new CancellationTokenSource(within ?? SettleDeadline);
+        while (!await holds())
+        {
+            Assert.False(deadline.IsCancellationRequested, $"It did not come about in time: {condition}.");
+            await Task.Delay(100, CancellationToken.None);
+        }
+    }
+
+    protected static bool IsReady(V1Pod pod) => pod.Status.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true;
+
+    protected async Task<bool> IsInServiceAsync(string service)
+    {
+        var endpoints = await Client.CoreV1.ReadNamespacedEndpointsAsync(service, Lab.Namespace, cancellationToken: Token);
+        return endpoints.Subsets?.Any(subset => subset.Addresses?.Any(address => address.TargetRef.Name == "mariadb-server-2") == true) == true;
+    }
+
+    private async Task RequireWholeLabAsync()
+    {
+        const string ns = Lab.Namespace;
+        for (var ordinal = 0; ordinal < 3; ordinal++)
+        {
+            var member = ordinal;
+            await EventuallyAsync($"member {member} is Synced", async () => await WsrepStateAsync(member) == "Synced");
+            await EventuallyAsync(
+                $"member {member} is Ready", async () => IsReady(await Client.CoreV1.ReadNamespacedPodAsync($"mariadb-server-{member}", ns)));
+        }
+
+        var pods = await Client.CoreV1.ListNamespacedPodAsync(ns, labelSelector: "app.kubernetes.io/name=galera-backup");
+        Assert.Empty(pods.Items.Select(pod => pod.Metadata.Name));
+        var leases = await Client.CoordinationV1.ListNamespacedLeaseAsync(ns);
+        Assert.DoesNotContain(leases.Items, lease => lease.Metadata.Name.StartsWith("galera-backup-", StringComparison.Ordinal));
+        var partial = Path.Combine(BackupRoot, ".partial");
+        Assert.Empty(Directory.Exists(partial) ? Directory.GetFileSystemEntries(partial) : []);
+    }
+}
