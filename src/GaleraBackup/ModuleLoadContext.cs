@@ -11,9 +11,11 @@ internal sealed class ModuleLoadContext(string dependencies) : AssemblyLoadConte
 {
     private const string EntryAssembly = "GaleraBackup.Infrastructure";
 
-    /// <summary>Answers for the one assembly that the cmdlets use by name; everything behind it is then loaded here.</summary>
-    public Assembly? ResolveFromDefault(AssemblyLoadContext context, AssemblyName name) =>
-        name.Name == EntryAssembly ? LoadFromAssemblyName(name) : null;
+    /// <summary>
+    /// Answers for the one assembly that the cmdlets use by name; everything behind it is then loaded here. Asked by path: a name that is
+    /// not found here goes to the default context, which would ask here again, and so on until the stack ends.
+    /// </summary>
+    public Assembly? ResolveFromDefault(AssemblyLoadContext context, AssemblyName name) => name.Name == EntryAssembly ? Load(name) : null;
 
     protected override Assembly? Load(AssemblyName assemblyName)
     {
