@@ -38,13 +38,12 @@ public abstract class ClusterCmdlet : GaleraCmdlet
     [ValidateNotNull]
     public PSCredential? Credential { get; set; }
 
+    /// <summary>What the parameters say. To be read on the pipeline's own thread: paths are resolved by PowerShell.</summary>
     private protected virtual ClusterScope Scope => new()
     {
         Namespace = Namespace,
         StatefulSet = StatefulSet,
-
-        // The process's own current directory is not $PWD.
-        KubeConfig = KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig),
+        KubeConfig = KubeConfig is null ? null : FileSystemPath(KubeConfig),
         Context = Context,
         Via = Via,
         Credential = Login(Credential),

@@ -45,7 +45,7 @@ public sealed class RemoveOldBackupCommand : ClusterCmdlet
         switch (ParameterSetName)
         {
             case ByPath:
-                var folder = GetUnresolvedProviderPathFromPSPath(Path);
+                var folder = FileSystemPath(Path);
                 Prune((_, _) => Task.FromResult(new OpenStore(BackupFolder.Open(folder), null)));
                 break;
             case ByRun when BackupRun.Backup != Outcome.Succeeded || BackupRun.Unsafe:
@@ -55,7 +55,8 @@ public sealed class RemoveOldBackupCommand : ClusterCmdlet
                 Prune((sink, token) => OpenClaimAsync(BackupRun.Replica.Scope, BackupRun.BackupClaim, BackupRun.Replica.Node, sink, token));
                 break;
             default:
-                Prune((sink, token) => OpenClaimAsync(Scope, BackupClaim, node: null, sink, token));
+                var scope = Scope;
+                Prune((sink, token) => OpenClaimAsync(scope, BackupClaim, node: null, sink, token));
                 break;
         }
     }

@@ -14,7 +14,8 @@ public sealed class TestGaleraClusterCommand : ClusterCmdlet
 
     protected override void ProcessRecord()
     {
-        var cluster = Run(Scope, (context, token) => ClusterInspection.InspectAsync(context, Scope, token));
+        var scope = Scope;
+        var cluster = Run(scope, (context, token) => ClusterInspection.InspectAsync(context, scope, token));
         WriteObject(Quiet ? cluster.IsSafe : cluster);
     }
 }
