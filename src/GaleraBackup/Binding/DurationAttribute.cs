@@ -32,7 +32,7 @@ public sealed class DurationAttribute : ArgumentTransformationAttribute
             _ => null,
         };
         var number = unit is not null && char.IsLetter(trimmed[^1]) ? trimmed[..^1] : trimmed;
-        if (unit is not null && double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value))
+        if (unit is not null && double.TryParse(number, NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value))
         {
             return unit(value);
         }

@@ -33,16 +33,19 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
     /// <summary>How long the runner may take.</summary>
     [Parameter]
     [Duration]
+    [TimeLimit]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(21600);
 
     /// <summary>How long to wait for Donor/Desynced, NotReady and the endpoints.</summary>
     [Parameter]
     [Duration]
+    [TimeLimit]
     public TimeSpan DesyncTimeout { get; set; } = new DesyncOptions().DesyncTimeout;
 
     /// <summary>How long to wait for the drained receive queue, Synced and Ready.</summary>
     [Parameter]
     [Duration]
+    [TimeLimit]
     public TimeSpan ResyncTimeout { get; set; } = new DesyncOptions().ResyncTimeout;
 
     /// <summary>Takes the backup of an unsafe cluster too, with a warning and a mark on the result.</summary>

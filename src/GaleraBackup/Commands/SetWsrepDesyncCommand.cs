@@ -42,11 +42,13 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
     /// <summary>How long to wait for Donor/Desynced, NotReady and the endpoints.</summary>
     [Parameter]
     [Duration]
+    [TimeLimit]
     public TimeSpan DesyncTimeout { get; set; } = new DesyncOptions().DesyncTimeout;
 
     /// <summary>How long to wait for the drained receive queue, Synced and Ready.</summary>
     [Parameter]
     [Duration]
+    [TimeLimit]
     public TimeSpan ResyncTimeout { get; set; } = new DesyncOptions().ResyncTimeout;
 
     /// <summary>Off: also undoes a desync that is not this session's own.</summary>
@@ -83,7 +85,8 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
 
     private BackupReplica FindReplica()
     {
-        var cluster = Run(Scope, (context, token) => ClusterInspection.InspectAsync(context, Scope, token));
+        var scope = Scope;
+        var cluster = Run(scope, (context, token) => ClusterInspection.InspectAsync(context, scope, token));
         var node = cluster.Nodes.FirstOrDefault(node => node.Pod == Pod);
         if (node is null)
         {

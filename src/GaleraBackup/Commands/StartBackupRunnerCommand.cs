@@ -34,6 +34,7 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
     /// <summary>How long the runner may take.</summary>
     [Parameter]
     [Duration]
+    [TimeLimit]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(21600);
 
     /// <summary>The login that mariadb-backup uses. Default: the Secret that the pod's environment names.</summary>
