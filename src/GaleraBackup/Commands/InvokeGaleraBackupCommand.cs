@@ -88,11 +88,16 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
         }
     }
 
-    // -WhatIf runs everything that only reads, and shows what would follow.
+    // -WhatIf, or a $WhatIfPreference that it does not overrule.
+    private bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
+        ? given is SwitchParameter { IsPresent: true }
+        : LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
+
+    // A rehearsal runs everything that only reads, and shows what would follow.
     private string Describe(BackupRequest request)
     {
         var target = $"{request.Scope.Namespace ?? "the context's namespace"}, to claim {BackupClaim}";
-        if (!MyInvocation.BoundParameters.TryGetValue("WhatIf", out var whatIf) || whatIf is not SwitchParameter { IsPresent: true })
+        if (!IsWhatIf)
         {
             return target;
         }
