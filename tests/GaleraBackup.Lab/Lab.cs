@@ -40,8 +40,8 @@ public sealed class Lab
     public static Lab Locate() => new(LabPaths.FromEnvironment());
 
     /// <summary>
-    /// Brings the lab up, repairs what is half there, and returns when all three members are Ready and Synced. Where it is up already that takes
-    /// seconds; where nothing is cached, about ten minutes.
+    /// Brings the lab up, repairs what is half there, and returns when all three members are Ready and Synced. Where it is up already
+    /// that takes seconds; where nothing is cached, about ten minutes.
     /// </summary>
     /// <exception cref="LabException">The machine cannot have it, or something on it is in the way; nothing was changed then.</exception>
     public static async Task<Lab> UpAsync(TextWriter output, CancellationToken cancellationToken)
@@ -58,7 +58,8 @@ public sealed class Lab
         return lab;
     }
 
-    /// <summary>What <see cref="UpAsync(TextWriter, CancellationToken)"/> would do to this machine now, a line each; changes nothing.</summary>
+    /// <summary>What <see cref="UpAsync(TextWriter, CancellationToken)"/> would do to this machine now, a line each. It changes
+    /// nothing.</summary>
     /// <exception cref="LabException">The machine cannot have the lab, or something on it is in the way.</exception>
     public static async Task<IReadOnlyList<string>> PlanAsync(CancellationToken cancellationToken)
     {
@@ -72,7 +73,8 @@ public sealed class Lab
         var host = Host(lab.Paths, out var journal);
         var plan = new List<string>();
         var missing = new PartsBuilder(new Cache(lab.Paths), new Debian(journal, narrator), narrator).Missing();
-        var packages = await Debian.MissingAsync([.. missing.SelectMany(part => part.Packages).Concat(HostPackages).Distinct()], cancellationToken);
+        var wanted = missing.SelectMany(part => part.Packages).Concat(HostPackages).Distinct();
+        var packages = await Debian.MissingAsync([.. wanted], cancellationToken);
         if (packages.Count > 0)
         {
             plan.Add($"apt-get update, and install {string.Join(", ", packages)} (down leaves them)");
@@ -83,18 +85,19 @@ public sealed class Lab
         plan.Add($"keep the lab's state in {lab.Paths.State} (down --wipe deletes it)");
         plan.AddRange(host.Plan());
         var plane = new ControlPlane(lab.Paths, PartsBuilder.Find(new Cache(lab.Paths)));
-        foreach (var process in plane.Processes.Values.Where(process => process.Pid is null).Select(process => process.Name).Append(ControlPlane.Daemon))
+        foreach (var process in lab.AllProcesses(plane).Where(process => process.Pid is null).Select(process => process.Name))
         {
-            var ports = LabNetwork.Listeners.Where(listener => listener.Process == process).Select(listener => listener.Address.ToString());
-            plan.Add($"run {process}{(ports.Any() ? $" on {string.Join(", ", ports)}" : "")}{(process == ControlPlane.Daemon ? $" and {LabNetwork.HostAddress}:53/udp" : "")}");
+            var ports = LabNetwork.Listeners.Where(listener => listener.Process == process).Select(listener => listener.Address.ToString())
+                .Concat(process == ControlPlane.Daemon ? [$"{LabNetwork.HostAddress}:53/udp"] : []);
+            plan.Add($"run {process}{(ports.Any() ? $" on {string.Join(", ", ports)}" : "")}");
         }
 
         return plan;
     }
 
     /// <summary>
-    /// Ends the lab and undoes every change to the machine but for installed packages; also what is left of one that crashed. The databases and
-    /// the cluster's objects stay for the next time.
+    /// Ends the lab and undoes every change to the machine but for installed packages; also what is left of one that crashed. The
+    /// databases and the cluster's objects stay for the next time.
     /// </summary>
     /// <param name="wipe">Delete them, too. The cache stays in any case.</param>
     public async Task DownAsync(TextWriter output, bool wipe, CancellationToken cancellationToken)
@@ -110,13 +113,14 @@ public sealed class Lab
         var parts = PartsBuilder.Find(new Cache(Paths));
         var plane = new ControlPlane(Paths, parts);
         var containers = new Containers(Paths, parts);
-        if (plane[ControlPlane.ApiServer].Pid is not null && plane[ControlPlane.Kubelet].Pid is not null && plane[ControlPlane.ControllerManager].Pid is not null)
+        string[] needed = [ControlPlane.ApiServer, ControlPlane.ControllerManager, ControlPlane.Kubelet];
+        if (needed.All(name => plane[name].Pid is not null))
         {
             narrator.Say("Ending the pods, pod 0 last");
             await ShutDownPodsAsync(narrator, cancellationToken);
         }
 
-        await new LabProcess(Paths, ControlPlane.Daemon, "dotnet", ["exec"]).StopAsync(TimeSpan.FromSeconds(5), cancellationToken);
+        await LabDaemon.AnyOf(Paths).StopAsync(TimeSpan.FromSeconds(5), cancellationToken);
         if (await plane[ControlPlane.Kubelet].StopAsync(TimeSpan.FromSeconds(10), cancellationToken))
         {
             narrator.Say("Stopped kubelet");
@@ -138,7 +142,7 @@ public sealed class Lab
         await containers.SweepAsync(cancellationToken);
         if (!await Mounts.UnmountBelowAsync(Paths.State, cancellationToken))
         {
-            throw new LabException($"something is still mounted below {Paths.State}; nothing was deleted. See: findmnt | grep {Paths.State}");
+            throw new LabException($"something is still mounted below {Paths.State}; nothing was deleted. See findmnt");
         }
 
         var undone = await host.UndoAsync(cancellationToken);
@@ -149,7 +153,7 @@ public sealed class Lab
 
         if (wipe && Directory.Exists(Paths.State))
         {
-            Directory.Delete(Paths.State, recursive: true);
+            Cache.Discard(Paths.State);
             narrator.Say($"Deleted {Paths.State}");
         }
 
@@ -160,7 +164,7 @@ public sealed class Lab
     public async Task<bool> WriteStatusAsync(TextWriter output, CancellationToken cancellationToken)
     {
         var plane = new ControlPlane(Paths, PartsBuilder.Find(new Cache(Paths)));
-        var processes = plane.Processes.Values.Append(new LabProcess(Paths, ControlPlane.Daemon, "dotnet", ["exec"])).Select(process => (process.Name, process.Pid)).ToList();
+        var processes = AllProcesses(plane).Select(process => (process.Name, process.Pid)).ToList();
         foreach (var (name, pid) in processes)
         {
             await output.WriteLineAsync($"{name,-24} {(pid is null ? "not running" : $"pid {pid}")}");
@@ -179,19 +183,21 @@ public sealed class Lab
             foreach (var node in nodes.Items)
             {
                 var ready = node.Status.Conditions?.FirstOrDefault(condition => condition.Type == "Ready")?.Status == "True";
-                await output.WriteLineAsync($"{"node " + node.Metadata.Name,-24} {(ready ? "Ready" : "not Ready")}{(node.Metadata.Name == Node ? "" : " (a decoy)")}");
+                var decoy = node.Metadata.Name == Node ? "" : " (a decoy)";
+                await output.WriteLineAsync($"{"node " + node.Metadata.Name,-24} {(ready ? "Ready" : "not Ready")}{decoy}");
             }
 
             var pods = await client.CoreV1.ListNamespacedPodAsync(Namespace, cancellationToken: cancellationToken);
             foreach (var pod in pods.Items)
             {
-                var ready = pod.Status.ContainerStatuses?.All(container => container.Ready) == true;
+                var ready = pod.Status.ContainerStatuses?.All(container => container.Ready) == true ? ", Ready" : "";
                 var role = pod.Metadata.Labels?.TryGetValue(ClusterNames.RoleLabel, out var value) == true ? value : "";
-                await output.WriteLineAsync($"{pod.Metadata.Name,-24} {pod.Status.Phase}{(ready ? ", Ready" : "")} {pod.Status.PodIP} {role}");
+                await output.WriteLineAsync($"{pod.Metadata.Name,-24} {pod.Status.Phase}{ready} {pod.Status.PodIP} {role}");
             }
 
+            var members = new GaleraPods(client, Paths, new Narrator(TextWriter.Null));
             var up = processes.All(process => process.Pid is not null)
-                && await new GaleraPods(client, Paths, new Narrator(TextWriter.Null)).ReadyAsync(cancellationToken) == ClusterNames.Replicas;
+                && await members.ReadyAsync(cancellationToken) == ClusterNames.Replicas;
             await output.WriteLineAsync(up ? $"The lab is up. KUBECONFIG={KubeConfig}" : "The lab is not wholly up.");
             return up;
         }
@@ -205,7 +211,8 @@ public sealed class Lab
     /// <summary>A client with all rights.</summary>
     public IKubernetes CreateClient() => new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(KubeConfig));
 
-    /// <summary>Writes a kubeconfig for another user, who has the rights that RBAC gives to that name and those groups. Returns its path.</summary>
+    /// <summary>Writes a kubeconfig for another user, who has the rights that RBAC gives to that name and those groups. Returns its
+    /// path.</summary>
     public string WriteKubeConfig(string path, string user, params string[] groups)
     {
         new Certificates(Paths).WriteKubeConfig(path, user, groups);
@@ -228,10 +235,11 @@ public sealed class Lab
         }
 
         var plane = new ControlPlane(Paths, PartsBuilder.Find(new Cache(Paths)));
-        var running = plane.Processes.Values.Append(new LabProcess(Paths, ControlPlane.Daemon, "dotnet", ["exec"]))
-            .Where(process => process.Pid is not null).Select(process => process.Name).ToHashSet();
-        return HostChanges.PortConflict(running);
+        var running = AllProcesses(plane).Where(process => process.Pid is not null).Select(process => process.Name);
+        return HostChanges.PortConflict(running.ToHashSet());
     }
+
+    private IEnumerable<LabProcess> AllProcesses(ControlPlane plane) => plane.Processes.Values.Append(LabDaemon.AnyOf(Paths));
 
     private async Task UpAsync(Narrator narrator, CancellationToken cancellationToken)
     {
@@ -261,11 +269,13 @@ public sealed class Lab
         await StartAsync(plane[ControlPlane.Etcd], narrator, cancellationToken);
         await StartAsync(plane[ControlPlane.Containerd], narrator, cancellationToken);
         await StartAsync(plane[ControlPlane.ApiServer], narrator, cancellationToken);
-        await WaitForAsync(plane[ControlPlane.Containerd], TimeSpan.FromSeconds(60), () => containers.AnswersAsync(cancellationToken), cancellationToken);
+        await WaitForAsync(plane[ControlPlane.Containerd], TimeSpan.FromSeconds(60),
+            () => containers.AnswersAsync(cancellationToken), cancellationToken);
         var images = containers.ImportAsync(narrator, cancellationToken);
 
         using var client = CreateClient();
-        await WaitForAsync(plane[ControlPlane.ApiServer], TimeSpan.FromSeconds(120), () => AnswersAsync(client, cancellationToken), cancellationToken);
+        await WaitForAsync(plane[ControlPlane.ApiServer], TimeSpan.FromSeconds(120),
+            () => AnswersAsync(client, cancellationToken), cancellationToken);
         await StartAsync(plane[ControlPlane.ControllerManager], narrator, cancellationToken);
         await StartAsync(plane[ControlPlane.Scheduler], narrator, cancellationToken);
         await images;
@@ -300,7 +310,8 @@ public sealed class Lab
         {
             await new GaleraPods(client, Paths, narrator).ShutDownAsync(limit.Token);
         }
-        catch (Exception exception) when (exception is HttpRequestException or HttpOperationException || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception exception) when (exception is HttpRequestException or HttpOperationException
+            || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // A control plane that is half dead is no reason to stay up; the containers are killed below.
             narrator.Say($"The cluster does not end its pods ({exception.Message}); killing them");
@@ -318,7 +329,8 @@ public sealed class Lab
         return started;
     }
 
-    private static async Task WaitForAsync(LabProcess process, TimeSpan limit, Func<Task<bool>> condition, CancellationToken cancellationToken)
+    private static async Task WaitForAsync(
+        LabProcess process, TimeSpan limit, Func<Task<bool>> condition, CancellationToken cancellationToken)
     {
         for (var deadline = DateTime.UtcNow + limit; !await condition(); await Task.Delay(100, cancellationToken))
         {
@@ -329,7 +341,8 @@ public sealed class Lab
 
             if (DateTime.UtcNow > deadline)
             {
-                throw new LabException($"{process.Name} is not ready after {limit.TotalSeconds:0} s; {process.LogFile} ends with:\n{process.LogTail()}");
+                throw new LabException(
+                    $"{process.Name} is not ready after {limit.TotalSeconds:0} s; {process.LogFile} ends with:\n{process.LogTail()}");
             }
         }
     }
@@ -352,7 +365,8 @@ public sealed class Lab
     // What the API says of a node is what its kubelet said last; the lease says when that was.
     private static async Task<bool> NodeIsReadyAsync(IKubernetes client, DateTime since, CancellationToken cancellationToken)
     {
-        var leases = await client.CoordinationV1.ListNamespacedLeaseAsync("kube-node-lease", fieldSelector: $"metadata.name={Node}", cancellationToken: cancellationToken);
+        var leases = await client.CoordinationV1.ListNamespacedLeaseAsync(
+            "kube-node-lease", fieldSelector: $"metadata.name={Node}", cancellationToken: cancellationToken);
         if (!leases.Items.Any(lease => lease.Spec.RenewTime > since))
         {
             return false;
@@ -370,9 +384,17 @@ public sealed class Lab
             ApiVersion = "v1",
             Kind = "Endpoints",
             Metadata = new V1ObjectMeta { Name = "kubernetes", NamespaceProperty = "default" },
-            Subsets = [new V1EndpointSubset { Addresses = [new V1EndpointAddress { Ip = LabNetwork.ApiAddress }], Ports = [new Corev1EndpointPort { Name = "https", Port = 443, Protocol = "TCP" }] }],
+            Subsets =
+            [
+                new V1EndpointSubset
+                {
+                    Addresses = [new V1EndpointAddress { Ip = LabNetwork.ApiAddress }],
+                    Ports = [new Corev1EndpointPort { Name = "https", Port = 443, Protocol = "TCP" }],
+                },
+            ],
         };
         await client.CoreV1.PatchNamespacedEndpointsAsync(
-            new V1Patch(endpoints, V1Patch.PatchType.ApplyPatch), "kubernetes", "default", fieldManager: "galerabackup-lab", force: true, cancellationToken: cancellationToken);
+            new V1Patch(endpoints, V1Patch.PatchType.ApplyPatch), "kubernetes", "default",
+            fieldManager: "galerabackup-lab", force: true, cancellationToken: cancellationToken);
     }
 }

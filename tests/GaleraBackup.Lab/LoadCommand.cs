@@ -24,14 +24,16 @@ internal static class LoadCommand
         var narrator = new Narrator(output);
         narrator.Say($"Loading {bytes / 1e6:0} MB");
         var told = narrator.Elapsed;
-        await DataLoader.LoadAsync(await DatabaseEndpoint.OfAdminAsync(client, ordinal: 0, cancellationToken), bytes, seed: 1, new Reporter(done =>
+        var progress = new Reporter(done =>
         {
             if (narrator.Elapsed - told > TimeSpan.FromSeconds(5))
             {
                 told = narrator.Elapsed;
                 narrator.Say($"  {done / 1e6:0} MB");
             }
-        }), cancellationToken);
+        });
+        var endpoint = await DatabaseEndpoint.OfAdminAsync(client, ordinal: 0, cancellationToken);
+        await DataLoader.LoadAsync(endpoint, bytes, seed: 1, progress, cancellationToken);
         narrator.Say("Loaded");
     }
 
@@ -40,8 +42,9 @@ internal static class LoadCommand
     {
         foreach (var (unit, bytes) in Units)
         {
+            const NumberStyles Style = NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite;
             if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase)
-                && double.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number)
+                && double.TryParse(text[..^unit.Length], Style, CultureInfo.InvariantCulture, out var number)
                 && number > 0)
             {
                 return (long)(number * bytes);

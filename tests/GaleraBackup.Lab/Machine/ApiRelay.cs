@@ -3,7 +3,8 @@ using System.Net.Sockets;
 
 namespace GaleraBackup.Lab.Machine;
 
-/// <summary>Passes the bytes of each connection on: pods reach the API server, which listens on loopback only, at the Service's address.</summary>
+/// <summary>Passes the bytes of each connection on: so pods reach the API server, which listens on loopback only, at the Service's
+/// address.</summary>
 internal static class ApiRelay
 {
     public static async Task RunAsync(IPEndPoint bind, IPEndPoint target, CancellationToken cancellationToken)

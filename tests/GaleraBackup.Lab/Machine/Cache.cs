@@ -20,7 +20,7 @@ internal sealed class Cache(LabPaths paths)
     public string? Find(string prefix, string suffix) =>
         !Directory.Exists(paths.Cache)
             ? null
-            : Directory.EnumerateDirectories(paths.Cache, $"{prefix}*{suffix}").OrderByDescending(Directory.GetLastWriteTimeUtc).FirstOrDefault();
+            : Directory.EnumerateDirectories(paths.Cache, $"{prefix}*{suffix}").MaxBy(Directory.GetLastWriteTimeUtc);
 
     /// <summary>The entry of that name, made by <paramref name="make"/> in an empty folder where it is not there.</summary>
     public async Task<string> GetAsync(string name, Func<string, Task> make)
@@ -41,20 +41,23 @@ internal sealed class Cache(LabPaths paths)
     public string Scratch(string name)
     {
         var folder = Path.Combine(paths.Cache, ".tmp", name);
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-
+        Discard(folder);
         return Directory.CreateDirectory(folder).FullName;
     }
 
-    /// <summary>Removes a working folder.</summary>
+    /// <summary>Removes a folder, but nothing that is mounted in it.</summary>
     public static void Discard(string folder)
     {
-        if (Directory.Exists(folder))
+        if (!Directory.Exists(folder))
         {
-            Directory.Delete(folder, recursive: true);
+            return;
         }
+
+        if (Mounts.All().FirstOrDefault(mount => mount.StartsWith(folder + "/", StringComparison.Ordinal)) is { } mount)
+        {
+            throw new LabException($"{mount} is mounted, so {folder} is not deleted: unmount it first");
+        }
+
+        Directory.Delete(folder, recursive: true);
     }
 }

@@ -32,7 +32,8 @@ internal sealed class Certificates(LabPaths paths)
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=lab-ca", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         using var authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddYears(10));
         Write(folder, "ca.crt", authority.ExportCertificatePem());
@@ -48,7 +49,8 @@ internal sealed class Certificates(LabPaths paths)
             apiServer.AddIpAddress(IPAddress.Parse(address));
         }
 
-        foreach (var name in (string[])["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"])
+        const string Service = "kubernetes.default.svc";
+        foreach (var name in (string[])["localhost", "kubernetes", "kubernetes.default", Service, $"{Service}.cluster.local"])
         {
             apiServer.AddDnsName(name);
         }
@@ -58,7 +60,8 @@ internal sealed class Certificates(LabPaths paths)
         kubelet.AddDnsName(Lab.Node);
         Save(folder, "apiserver", Issue(authority, "kube-apiserver", [], ServerAuthentication, apiServer));
         Save(folder, "kubelet-server", Issue(authority, Lab.Node, [], ServerAuthentication, kubelet));
-        Save(folder, "apiserver-kubelet-client", Issue(authority, "kube-apiserver-kubelet-client", ["system:masters"], ClientAuthentication));
+        Save(folder, "apiserver-kubelet-client",
+            Issue(authority, "kube-apiserver-kubelet-client", ["system:masters"], ClientAuthentication));
         Directory.Move(folder, paths.Pki);
     }
 

@@ -34,7 +34,8 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
         }
 
         async Task<string[]> List(string kind) =>
-            (await Tool.TryRunAsync(parts.Ctr, Ctr(kind, "ls", "-q"), cancellationToken)).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+            (await Tool.TryRunAsync(parts.Ctr, Ctr(kind, "ls", "-q"), cancellationToken)).Output
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
         foreach (var task in await List("tasks"))
         {
@@ -51,7 +52,8 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
     public async Task SweepAsync(CancellationToken cancellationToken)
     {
         var shims = ProcessTable.All()
-            .Where(process => Path.GetFileName(process.Arguments[0]).StartsWith("containerd-shim", StringComparison.Ordinal) && process.Arguments.Contains(paths.ContainerdSocket))
+            .Where(process => Path.GetFileName(process.Arguments[0]).StartsWith("containerd-shim", StringComparison.Ordinal)
+                && process.Arguments.Contains(paths.ContainerdSocket))
             .Select(process => process.Pid);
         foreach (var pid in shims.Concat(ContainerProcesses()).ToList())
         {
@@ -94,7 +96,8 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
 
     /// <summary>Whether a database server runs in a pod.</summary>
     public static bool DatabaseRuns() =>
-        ContainerProcesses().Any(pid => ProcessTable.Read(pid) is { Arguments: [var program, ..] } && Path.GetFileName(program) is "mariadbd" or "mysqld");
+        ContainerProcesses().Select(ProcessTable.Read)
+            .Any(process => process is { Arguments: [var program, ..] } && Path.GetFileName(program) is "mariadbd" or "mysqld");
 
     private static string[] ReadProcesses(string file)
     {

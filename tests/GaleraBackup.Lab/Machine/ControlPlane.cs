@@ -16,12 +16,12 @@ internal sealed class ControlPlane(LabPaths paths, LabParts parts)
 
     public LabProcess this[string name] => Processes[name];
 
-    /// <summary>Writes what the processes read; names those whose configuration has changed, as they read it only when they start.</summary>
+    /// <summary>Writes what the processes read. Names those whose configuration has changed: they read it only when they start.</summary>
     public async Task<IReadOnlyList<string>> WriteConfigurationAsync(Certificates certificates, CancellationToken cancellationToken)
     {
-        foreach (var folder in (string[])[paths.Run, paths.Logs, Path.Combine(paths.State, "cni/conf"), Path.Combine(paths.State, "cni/data"), VolumePlugins(paths), Path.Combine(paths.State, "containerd")])
+        foreach (var folder in (string[])["run", "log", "cni/conf", "cni/data", "containerd", "kubelet/volume-plugins"])
         {
-            Directory.CreateDirectory(folder);
+            Directory.CreateDirectory(Path.Combine(paths.State, folder));
         }
 
         var users = new (string Name, string User, string[] Groups)[]
@@ -63,7 +63,9 @@ internal sealed class ControlPlane(LabPaths paths, LabParts parts)
             version = 2
             root = "{state}/containerd/root"
             state = "{state}/containerd/state"
-            disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
+            disabled_plugins = [
+              "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
+              "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
             [grpc]
               address = "{paths.ContainerdSocket}"
             [plugins."io.containerd.internal.v1.opt"]

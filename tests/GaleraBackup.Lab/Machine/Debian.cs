@@ -16,7 +16,8 @@ internal sealed class Debian(HostJournal journal, Narrator narrator)
 
         var (_, output, _) = await Tool.TryRunAsync(
             "dpkg-query", ["--show", "--showformat", "${Package} ${db:Status-Status}\n", .. packages], cancellationToken);
-        var installed = output.Split('\n').Where(line => line.EndsWith(" installed", StringComparison.Ordinal)).Select(line => line.Split(' ')[0]).ToHashSet();
+        var installed = output.Split('\n').Select(line => line.Split(' ')).Where(line => line is [_, "installed"])
+            .Select(line => line[0]).ToHashSet();
         return [.. packages.Where(package => !installed.Contains(package))];
     }
 
@@ -35,9 +36,10 @@ internal sealed class Debian(HostJournal journal, Narrator narrator)
             journal.Record(new HostChange(HostChangeKind.Package, package));
         }
 
+        var environment = new Dictionary<string, string?> { ["DEBIAN_FRONTEND"] = "noninteractive", ["RUNLEVEL"] = "1" };
         await narrator.DuringAsync($"Installing {string.Join(' ', missing)} with apt-get", token => Tool.RunAsync(
             "apt-get", ["-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=600", "install", .. missing], token,
-            environment: new Dictionary<string, string?> { ["DEBIAN_FRONTEND"] = "noninteractive", ["RUNLEVEL"] = "1" }), cancellationToken);
+            environment: environment), cancellationToken);
     }
 
     /// <summary>
@@ -58,8 +60,8 @@ internal sealed class Debian(HostJournal journal, Narrator narrator)
     }
 
     /// <summary>
-    /// The machine's own sources of Debian's main archive, as an apt sources file of the given type (<c>deb</c> or <c>deb-src</c>). What others
-    /// have added to this machine's sources stays out of the lab.
+    /// The machine's own sources of Debian's main archive, as an apt sources file of the given type (<c>deb</c> or <c>deb-src</c>).
+    /// What others have added to this machine's sources stays out of the lab.
     /// </summary>
     public async Task<string> SourcesAsync(string type, CancellationToken cancellationToken)
     {
@@ -67,18 +69,25 @@ internal sealed class Debian(HostJournal journal, Narrator narrator)
         var targets = await Tool.RunAsync("apt-get",
             ["indextargets", "--format", "$(ORIGIN)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)", "Created-By: Packages"], cancellationToken);
         var known = targets.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('|'))
-            .Where(target => target is ["Debian", var release, "main", _] && (release == Suite || release is $"{Suite}-updates" or $"{Suite}-security"))
+            .Where(target => target is ["Debian", Suite or $"{Suite}-updates" or $"{Suite}-security", "main", _])
             .Select(target => (Uri: target[3], Release: target[1])).Distinct().ToList();
         if (!known.Any(target => target.Release == Suite))
         {
-            known = [("http://deb.debian.org/debian", Suite), ("http://deb.debian.org/debian", $"{Suite}-updates"), ("http://deb.debian.org/debian-security", $"{Suite}-security")];
+            const string Archive = "http://deb.debian.org/debian";
+            known = [(Archive, Suite), (Archive, $"{Suite}-updates"), ($"{Archive}-security", $"{Suite}-security")];
         }
 
-        return string.Join('\n', known.Select(target =>
-            $"Types: {type}\nURIs: {target.Uri}\nSuites: {target.Release}\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"));
+        return string.Join('\n', known.Select(target => $"""
+            Types: {type}
+            URIs: {target.Uri}
+            Suites: {target.Release}
+            Components: main
+            Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+            """));
     }
 
-    /// <summary>The source packages' version and files, below <paramref name="folder"/>, with an apt configuration of the lab's own.</summary>
+    /// <summary>Opens the archive's source packages, with an apt configuration of the lab's own below <paramref name="folder"/>.</summary>
     public async Task<AptSources> OpenSourcesAsync(string folder, CancellationToken cancellationToken)
     {
         var apt = Directory.CreateDirectory(Path.Combine(folder, "apt")).FullName;
@@ -99,8 +108,13 @@ internal sealed class Debian(HostJournal journal, Narrator narrator)
     /// <summary>Proxies that this machine's apt has been told to use, for tools that make an apt configuration of their own.</summary>
     public static async Task<IReadOnlyList<string>> ProxyOptionsAsync(CancellationToken cancellationToken)
     {
-        var (_, output, _) = await Tool.TryRunAsync("apt-config", ["dump", "Acquire::http::Proxy", "Acquire::https::Proxy"], cancellationToken);
-        return [.. output.Split('\n').Where(line => line.Contains("::Proxy ", StringComparison.OrdinalIgnoreCase) && !line.Contains("\"\"", StringComparison.Ordinal))];
+        var (_, output, _) = await Tool.TryRunAsync(
+            "apt-config", ["dump", "Acquire::http::Proxy", "Acquire::https::Proxy"], cancellationToken);
+        return
+        [
+            .. output.Split('\n').Where(line =>
+                line.Contains("::Proxy ", StringComparison.OrdinalIgnoreCase) && !line.Contains("\"\"", StringComparison.Ordinal)),
+        ];
     }
 
     // Once a run, and only before something is fetched. A source of somebody else that does not answer is no reason to stop.
@@ -128,17 +142,18 @@ internal sealed class AptSources(IReadOnlyList<string> options)
     public async Task<string> VersionAsync(string package, CancellationToken cancellationToken)
     {
         var output = await Tool.RunAsync("apt-cache", [.. options, "showsrc", "--only-source", package], cancellationToken);
-        var versions = output.Split('\n').Where(line => line.StartsWith("Version: ", StringComparison.Ordinal)).Select(line => line["Version: ".Length..].Trim()).Distinct();
+        var versions = output.Split('\n').Where(line => line.StartsWith("Version: ", StringComparison.Ordinal));
         string? newest = null;
-        foreach (var version in versions)
+        foreach (var version in versions.Select(line => line["Version: ".Length..].Trim()).Distinct())
         {
-            if (newest is null || (await Tool.TryRunAsync("dpkg", ["--compare-versions", version, "gt", newest], cancellationToken)).Code == 0)
+            string[] isNewer = ["--compare-versions", version, "gt", newest ?? "0~"];
+            if ((await Tool.TryRunAsync("dpkg", isNewer, cancellationToken)).Code == 0)
             {
                 newest = version;
             }
         }
 
-        return newest ?? throw new LabException($"Debian's archive has no source package {package}: the lab needs Debian 12, newer releases ship only kubectl's");
+        return newest ?? throw new LabException($"Debian's archive has no source package {package}");
     }
 
     /// <summary>Fetches and unpacks a source package; the folder it was unpacked to.</summary>

@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Net;
+using System.Net.WebSockets;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -14,6 +14,7 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
 
     // Longer than a member takes to start on two cores: an empty database 15 s, a state transfer 10 s.
     private static readonly TimeSpan Stuck = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan MuchTooLong = TimeSpan.FromMinutes(6);
     private static readonly TimeSpan NobodyRuns = TimeSpan.FromSeconds(40);
 
     /// <summary>Makes the folders behind the claims, which belong to the database's user.</summary>
@@ -34,10 +35,12 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
     {
         try
         {
-            var set = await client.AppsV1.ReadNamespacedStatefulSetAsync(Lab.StatefulSet, Lab.Namespace, cancellationToken: cancellationToken);
-            return set.Spec.Replicas == Replicas && set.Status.ObservedGeneration >= set.Metadata.Generation && set.Status.UpdateRevision == set.Status.CurrentRevision
-                ? set.Status.ReadyReplicas ?? 0
-                : Math.Min(set.Status.ReadyReplicas ?? 0, Replicas - 1);
+            var set = await client.AppsV1.ReadNamespacedStatefulSetAsync(
+                Lab.StatefulSet, Lab.Namespace, cancellationToken: cancellationToken);
+            var status = set.Status;
+            var rolledOut = set.Spec.Replicas == Replicas && status.ObservedGeneration >= set.Metadata.Generation
+                && status.UpdateRevision == status.CurrentRevision;
+            return Math.Min(status.ReadyReplicas ?? 0, rolledOut ? Replicas : Replicas - 1);
         }
         catch (HttpOperationException exception) when (exception.Response.StatusCode == HttpStatusCode.NotFound)
         {
@@ -64,10 +67,13 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
     /// <param name="settle">How long they have to stay so.</param>
     public async Task WaitUntilReadyAsync(TimeSpan settle, CancellationToken cancellationToken)
     {
+        // The mildest first. What empties a volume comes last, and what empties all of them only where no member is left to copy from.
+        var ifSomeAreReady = new Queue<Func<CancellationToken, Task>>([RestartLaggardsAsync, RefillLaggardsAsync]);
+        var ifNoneIsReady = new Queue<Func<CancellationToken, Task>>([RestartAllAsync, RecreateAsync]);
         TimeSpan? readySince = null;
-        Func<CancellationToken, Task>[] remedies = [ResyncAsync, RestartLaggardsAsync, RestartAllAsync, RecreateAsync];
-        var remedy = 0;
+        var said = "";
         var seen = "";
+        var changed = narrator.Elapsed;
         var moved = narrator.Elapsed;
         var ran = narrator.Elapsed;
         while (true)
@@ -80,12 +86,20 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
                 return;
             }
 
-            var pods = await client.CoreV1.ListNamespacedPodAsync(Lab.Namespace, labelSelector: ClusterNames.PodSelector, cancellationToken: cancellationToken);
-            var now = string.Join(", ", pods.Items.OrderBy(pod => pod.Metadata.Name).Select(Describe));
-            if (now != seen)
+            var pods = await MembersAsync(cancellationToken);
+            var now = string.Join(", ", pods.OrderBy(pod => pod.Metadata.Name).Select(Describe));
+            if (now != said)
             {
                 narrator.Say($"  {(now.Length == 0 ? "no pods yet" : now)}");
-                seen = now;
+                said = now;
+                changed = narrator.Elapsed;
+            }
+
+            // A member that takes its data from another one is busy while its files grow; but so they do while somebody writes.
+            var current = now + VolumesState();
+            if (current != seen)
+            {
+                seen = current;
                 moved = narrator.Elapsed;
             }
 
@@ -94,21 +108,20 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
                 ran = narrator.Elapsed;
             }
 
-            if (narrator.Elapsed - moved > Stuck || narrator.Elapsed - ran > NobodyRuns)
+            var elapsed = narrator.Elapsed;
+            if (elapsed - moved > Stuck || elapsed - changed > MuchTooLong || elapsed - ran > NobodyRuns)
             {
-                if (remedy == remedies.Length)
+                if (!await ResyncAsync(cancellationToken))
                 {
-                    throw new LabException($"the database does not come up: {now}. Its output is in {Path.Combine(paths.Logs, "pods")}");
+                    if (!(ready > 0 ? ifSomeAreReady : ifNoneIsReady).TryDequeue(out var remedy))
+                    {
+                        throw new LabException($"the database does not come up: {now}. Its output is in {paths.Logs}/pods");
+                    }
+
+                    await remedy(cancellationToken);
                 }
 
-                // With nobody left to join, one alone has nowhere to go.
-                if (remedies[remedy] == RestartLaggardsAsync && ready == 0)
-                {
-                    remedy++;
-                }
-
-                await remedies[remedy++](cancellationToken);
-                moved = ran = narrator.Elapsed;
+                changed = moved = ran = narrator.Elapsed;
             }
 
             await Task.Delay(300, cancellationToken);
@@ -144,23 +157,32 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
     }
 
     private static bool IsMember(V1Pod pod) =>
-        pod.Metadata.NamespaceProperty == Lab.Namespace && pod.Metadata.OwnerReferences?.Any(owner => owner is { Kind: "StatefulSet", Name: Lab.StatefulSet }) == true;
+        pod.Metadata.NamespaceProperty == Lab.Namespace
+        && pod.Metadata.OwnerReferences?.Any(owner => owner is { Kind: "StatefulSet", Name: Lab.StatefulSet }) == true;
 
     private static string Describe(V1Pod pod)
     {
         var container = pod.Status.ContainerStatuses?.FirstOrDefault();
         var state = pod.Metadata.DeletionTimestamp is not null ? "ending"
             : container?.Ready == true ? "Ready"
-            : container?.State.Waiting?.Reason ?? (container?.State.Terminated is { } ended ? $"ended with {ended.ExitCode}" : container?.State.Running is not null ? "starting" : pod.Status.Phase);
-        var restarts = container?.RestartCount > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({container.RestartCount} restarts)") : "";
+            : container?.State.Waiting is { } waiting ? waiting.Reason
+            : container?.State.Terminated is { } ended ? $"ended with {ended.ExitCode}"
+            : container?.State.Running is not null ? "not ready"
+            : pod.Status.Phase;
+        var restarts = container?.RestartCount > 0 ? $" ({container.RestartCount} restarts)" : "";
         return $"{pod.Metadata.Name} {state}{restarts}";
     }
 
-    // A test that was killed leaves its replica desynced, which is not Ready and otherwise well.
-    private async Task ResyncAsync(CancellationToken cancellationToken)
+    private async Task<IList<V1Pod>> MembersAsync(CancellationToken cancellationToken) =>
+        (await client.CoreV1.ListNamespacedPodAsync(
+            Lab.Namespace, labelSelector: ClusterNames.PodSelector, cancellationToken: cancellationToken)).Items;
+
+    // A test that was killed leaves its replica desynced, which is not Ready and otherwise well. True where there was one.
+    private async Task<bool> ResyncAsync(CancellationToken cancellationToken)
     {
-        var pods = await client.CoreV1.ListNamespacedPodAsync(Lab.Namespace, labelSelector: ClusterNames.PodSelector, cancellationToken: cancellationToken);
-        foreach (var pod in pods.Items.Where(pod => pod.Status.ContainerStatuses?.FirstOrDefault() is { Ready: false, State.Running: not null }))
+        var found = false;
+        var pods = await MembersAsync(cancellationToken);
+        foreach (var pod in pods.Where(pod => pod.Status.ContainerStatuses?.FirstOrDefault() is { Ready: false, State.Running: not null }))
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(TimeSpan.FromSeconds(10));
@@ -171,26 +193,47 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
                 {
                     narrator.Say($"{pod.Metadata.Name} is desynced, and stays so: syncing it");
                     await MariaDbAsync(pod, "SET GLOBAL wsrep_desync = OFF", limit.Token);
+                    found = true;
                 }
             }
-            catch (Exception exception) when (exception is HttpOperationException or HttpRequestException or System.Net.WebSockets.WebSocketException or IOException
+            catch (Exception exception) when (
+                exception is HttpOperationException or HttpRequestException or WebSocketException or IOException
                 || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
             {
-                // It does not even answer: the next remedy is for that.
+                // It does not even answer: another remedy is for that.
             }
         }
+
+        return found;
     }
 
-    private async Task<string> MariaDbAsync(V1Pod pod, string statement, CancellationToken cancellationToken) =>
-        (await PodExec.RunAsync(client, Lab.Namespace, pod.Metadata.Name, ClusterNames.Container, ["mariadb", "-NBe", statement], cancellationToken)).Output;
+    private async Task<string> MariaDbAsync(V1Pod pod, string statement, CancellationToken cancellationToken)
+    {
+        string[] command = ["mariadb", "-NBe", statement];
+        var result = await PodExec.RunAsync(
+            client, Lab.Namespace, pod.Metadata.Name, ClusterNames.Container, command, cancellationToken);
+        return result.Output;
+    }
 
     private async Task RestartLaggardsAsync(CancellationToken cancellationToken)
     {
-        var pods = await client.CoreV1.ListNamespacedPodAsync(Lab.Namespace, labelSelector: ClusterNames.PodSelector, cancellationToken: cancellationToken);
-        foreach (var pod in pods.Items.Where(pod => pod.Status.ContainerStatuses?.FirstOrDefault()?.Ready != true))
+        var pods = await MembersAsync(cancellationToken);
+        foreach (var pod in pods.Where(pod => pod.Status.ContainerStatuses?.FirstOrDefault()?.Ready != true))
         {
             narrator.Say($"{pod.Metadata.Name} does not get Ready: restarting it");
             await DeletePodAsync(pod, 30, cancellationToken);
+        }
+    }
+
+    private async Task RefillLaggardsAsync(CancellationToken cancellationToken)
+    {
+        var pods = await MembersAsync(cancellationToken);
+        foreach (var pod in pods.Where(pod => pod.Status.ContainerStatuses?.FirstOrDefault()?.Ready != true))
+        {
+            narrator.Say($"{pod.Metadata.Name} does not get Ready: it takes all its data from the others again");
+            // Without this file it does, when it starts the next time.
+            File.Delete(Path.Combine(paths.Volumes, $"mysql-data-{pod.Metadata.Name}", "grastate.dat"));
+            await DeletePodAsync(pod, 0, cancellationToken);
         }
     }
 
@@ -220,8 +263,8 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
         await ScaleAsync(0, cancellationToken);
         for (var deadline = DateTime.UtcNow.AddSeconds(60); DateTime.UtcNow < deadline; await Task.Delay(300, cancellationToken))
         {
-            var pods = await client.CoreV1.ListNamespacedPodAsync(Lab.Namespace, labelSelector: ClusterNames.PodSelector, cancellationToken: cancellationToken);
-            if (pods.Items.Count == 0 && !Containers.DatabaseRuns())
+            var pods = await MembersAsync(cancellationToken);
+            if (pods.Count == 0 && !Containers.DatabaseRuns())
             {
                 return;
             }
@@ -230,8 +273,8 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
         await DeletePodsAsync(grace: 0, cancellationToken);
     }
 
-    // After all members were killed, none of them is known to have the last write-set, and Galera starts from none. Pod 0's copy is taken; what
-    // another had beyond it is lost, so the others forget their position and take everything from pod 0.
+    // After all members were killed, none of them is known to have the last write-set, and Galera starts from none. Pod 0's copy is
+    // taken; what another had beyond it is lost, so the others forget their position and take everything from pod 0.
     private void AllowBootstrap()
     {
         const string Forbidden = "safe_to_bootstrap: 0";
@@ -253,12 +296,32 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
         }
     }
 
+    // How much is in the volumes: files that come and go while it is counted do not matter.
+    private string VolumesState()
+    {
+        var bytes = 0L;
+        foreach (var volume in Enumerable.Range(0, Replicas).Select(paths.DataVolume).Where(Directory.Exists))
+        {
+            try
+            {
+                bytes += new DirectoryInfo(volume).EnumerateFiles("*", SearchOption.AllDirectories)
+                    .Sum(file => file.Exists ? file.Length : 0);
+            }
+            catch (IOException)
+            {
+            }
+        }
+
+        return $" {bytes}";
+    }
+
     private async Task ScaleAsync(int replicas, CancellationToken cancellationToken)
     {
         try
         {
+            var patch = new V1Patch(new { spec = new { replicas } }, V1Patch.PatchType.MergePatch);
             await client.AppsV1.PatchNamespacedStatefulSetScaleAsync(
-                new V1Patch(new { spec = new { replicas } }, V1Patch.PatchType.MergePatch), Lab.StatefulSet, Lab.Namespace, cancellationToken: cancellationToken);
+                patch, Lab.StatefulSet, Lab.Namespace, cancellationToken: cancellationToken);
         }
         catch (HttpOperationException exception) when (exception.Response.StatusCode == HttpStatusCode.NotFound)
         {

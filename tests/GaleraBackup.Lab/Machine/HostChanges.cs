@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.NetworkInformation;
 using System.Runtime.InteropServices;
 
@@ -21,14 +22,15 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
     // kubelet sets the first six; the CNI plugins are told not to touch the last, and it is kept here to be sure.
     private static readonly string[] Sysctls =
     [
-        "vm.overcommit_memory", "vm.panic_on_oom", "kernel.panic", "kernel.panic_on_oops", "kernel.keys.root_maxkeys", "kernel.keys.root_maxbytes",
-        "net.ipv4.ip_forward",
+        "vm.overcommit_memory", "vm.panic_on_oom", "kernel.panic", "kernel.panic_on_oops",
+        "kernel.keys.root_maxkeys", "kernel.keys.root_maxbytes", "net.ipv4.ip_forward",
     ];
 
     // Folders that containerd, its shims and kubelet make outside what they are told to use.
     private static readonly string[] MadePaths =
     [
-        "/run/containerd", "/run/netns", "/run/runc", "/usr/libexec/kubernetes", "/etc/cni", "/opt/cni", "/opt/containerd", "/var/lib/containerd", "/var/lib/dockershim",
+        "/run/containerd", "/run/netns", "/run/runc", "/usr/libexec/kubernetes", "/etc/cni", "/opt/cni", "/opt/containerd",
+        "/var/lib/containerd", "/var/lib/dockershim",
     ];
 
     /// <summary>Null, or why no lab can be on this machine at all.</summary>
@@ -45,7 +47,9 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
         }
 
         var release = File.Exists("/etc/os-release") ? File.ReadAllLines("/etc/os-release") : [];
-        string Field(string name) => release.FirstOrDefault(line => line.StartsWith($"{name}=", StringComparison.Ordinal))?[(name.Length + 1)..].Trim('"') ?? "";
+        string? Field(string name) =>
+            release.Select(line => line.Split('=', 2)).FirstOrDefault(field => field[0] == name)?[1].Trim('"');
+
         if (Field("ID") != "debian" || Field("VERSION_ID") != "12")
         {
             return $"the lab needs Debian 12, whose archive has all of Kubernetes' source, and this is {Field("PRETTY_NAME")}";
@@ -60,7 +64,8 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
         foreach (var process in ProcessTable.All())
         {
             var name = Path.GetFileName(process.Arguments[0]);
-            if (name is "kubelet" or "containerd" or "dockerd" or "k3s" or "crio" && !process.Arguments.Any(argument => argument.Contains(paths.State + "/", StringComparison.Ordinal)))
+            if (name is "kubelet" or "containerd" or "dockerd" or "k3s" or "crio"
+                && !process.Arguments.Any(argument => argument.Contains(paths.State + "/", StringComparison.Ordinal)))
             {
                 return $"a {name} that is not the lab's runs here (pid {process.Pid}: {string.Join(' ', process.Arguments.Take(4))}); "
                     + "the lab cannot share a machine with it: stop it, or use another machine";
@@ -82,7 +87,8 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
 
             if (entry is not DirectoryInfo || Directory.EnumerateFileSystemEntries(path).Any())
             {
-                return $"{path} is there already and is not empty; the lab needs a link of its own in its place and does not replace what it did not make";
+                return $"{path} is there already and is not empty; the lab needs a link of its own in its place, "
+                    + "and does not replace what it did not make";
             }
 
             if (IsMountPoint(path))
@@ -103,22 +109,29 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
     /// <param name="running">Names of the lab's processes that run: theirs are taken by them.</param>
     public static string? PortConflict(IReadOnlySet<string> running)
     {
+        static bool IsAny(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+
         var properties = IPGlobalProperties.GetIPGlobalProperties();
         var taken = properties.GetActiveTcpListeners();
-        foreach (var (address, process) in LabNetwork.Listeners.Where(listener => !running.Contains(listener.Process)))
+        foreach (var (own, process) in LabNetwork.Listeners.Where(listener => !running.Contains(listener.Process)))
         {
             var other = taken.FirstOrDefault(listener =>
-                listener.Port == address.Port && (listener.Address.Equals(address.Address) || listener.Address.Equals(System.Net.IPAddress.Any) || listener.Address.Equals(System.Net.IPAddress.IPv6Any)));
+                listener.Port == own.Port && (listener.Address.Equals(own.Address) || IsAny(listener.Address)));
             if (other is not null)
             {
                 return $"something listens on {other}, which the lab's {process} needs";
             }
         }
 
-        var dns = running.Contains(ControlPlane.Daemon)
+        if (running.Contains(ControlPlane.Daemon))
+        {
+            return null;
+        }
+
+        var dns = properties.GetActiveUdpListeners().FirstOrDefault(listener => listener.Port == 53 && IsAny(listener.Address));
+        return dns is null
             ? null
-            : properties.GetActiveUdpListeners().FirstOrDefault(listener => listener.Port == 53 && (listener.Address.Equals(System.Net.IPAddress.Any) || listener.Address.Equals(System.Net.IPAddress.IPv6Any)));
-        return dns is null ? null : $"something answers DNS on {dns}, which the lab's own DNS on {LabNetwork.HostAddress}:53 cannot stand beside";
+            : $"something answers DNS on {dns}, beside which the lab's own on {LabNetwork.HostAddress}:53 cannot stand";
     }
 
     /// <summary>What <see cref="ApplyAsync"/> would change now, a sentence each.</summary>
@@ -126,7 +139,8 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
     {
         foreach (var (path, target) in Links.Where(link => Entry(link.Path)?.LinkTarget != link.Target))
         {
-            yield return $"link {path} -> {target}{(Directory.Exists(path) ? " (in place of an empty directory, which down puts back)" : "")}";
+            var replaced = Directory.Exists(path) ? " (in place of an empty directory, which down puts back)" : "";
+            yield return $"link {path} -> {target}{replaced}";
         }
 
         if (!LabNetwork.BridgeExists)
@@ -140,9 +154,9 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
             yield return $"kubelet may set the sysctl {name}, now {File.ReadAllText(SysctlFile(name)).Trim()}; down sets it back";
         }
 
-        foreach (var path in MadePaths.Where(path => path is "/run/containerd" or "/run/netns" or "/usr/libexec/kubernetes" && Entry(path) is null))
+        if (MadePaths.Where(path => Entry(path) is null).ToList() is { Count: > 0 } made)
         {
-            yield return $"containerd, the CNI plugins or kubelet may make {path}; down removes it";
+            yield return $"containerd, the CNI plugins and kubelet may make {string.Join(", ", made)}; down removes what they made";
         }
 
         yield return "cgroups below kubepods, network namespaces cni-*, and mounts below the lab's state folder, while it is up";
@@ -152,7 +166,8 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
     {
         foreach (var name in Sysctls.Where(name => File.Exists(SysctlFile(name))))
         {
-            journal.Record(new HostChange(HostChangeKind.Sysctl, name, (await File.ReadAllTextAsync(SysctlFile(name), cancellationToken)).Trim()));
+            var value = await File.ReadAllTextAsync(SysctlFile(name), cancellationToken);
+            journal.Record(new HostChange(HostChangeKind.Sysctl, name, value.Trim()));
         }
 
         foreach (var path in MadePaths.Where(path => Entry(path) is null))
@@ -195,7 +210,8 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
         {
             switch (change.Kind)
             {
-                case HostChangeKind.Link when Entry(change.Target)?.LinkTarget?.StartsWith(paths.State + "/", StringComparison.Ordinal) == true:
+                case HostChangeKind.Link
+                    when Entry(change.Target)?.LinkTarget?.StartsWith(paths.State + "/", StringComparison.Ordinal) == true:
                     File.Delete(change.Target);
                     await RestoreDirectoryAsync(change, cancellationToken);
                     break;

@@ -10,7 +10,8 @@ namespace GaleraBackup.Lab.Machine;
 /// </summary>
 internal sealed class ImageBuilder(Debian debian, Narrator narrator)
 {
-    private const string MariaDbPackages = "mariadb-server,mariadb-backup,galera-4,socat,lsof,rsync,iproute2,procps,ca-certificates,openssl";
+    private const string MariaDbPackages =
+        "mariadb-server,mariadb-backup,galera-4,socat,lsof,rsync,iproute2,procps,ca-certificates,openssl";
 
     // The uid is fixed before the server's package can pick one: the volumes on the host are given to it.
     private const string MysqlUser = """
@@ -102,20 +103,31 @@ internal sealed class ImageBuilder(Debian debian, Narrator narrator)
         narrator.Say("Making the pause image");
         await File.WriteAllTextAsync(Path.Combine(work, "pause.go"), PauseSource, cancellationToken);
         var pauseRoot = Directory.CreateDirectory(Path.Combine(work, "pause")).FullName;
+        var goEnvironment = new Dictionary<string, string?>
+        {
+            ["CGO_ENABLED"] = "0",
+            ["GO111MODULE"] = "off",
+            ["GOFLAGS"] = null,
+            ["GOCACHE"] = Path.Combine(work, "go-cache"),
+            ["GOPATH"] = work,
+        };
         await Tool.RunAsync("go", ["build", "-ldflags=-s -w", "-o", Path.Combine(pauseRoot, "pause"), "pause.go"], cancellationToken, work,
-            new Dictionary<string, string?> { ["CGO_ENABLED"] = "0", ["GO111MODULE"] = "off", ["GOFLAGS"] = null, ["GOCACHE"] = Path.Combine(work, "go-cache"), ["GOPATH"] = work });
+            goEnvironment);
         var pause = Path.Combine(work, "pause.tar");
         await TarFile.CreateFromDirectoryAsync(pauseRoot, pause, includeBaseDirectory: false, cancellationToken);
 
         await WriteArchiveAsync(folder, "lab.local/pause:1", ["/pause"], [pause], cancellationToken);
         await WriteArchiveAsync(folder, "lab.local/mariadb-galera:10.11-plain", ["mariadbd"], [root], cancellationToken);
-        await WriteArchiveAsync(folder, "lab.local/mariadb-galera:10.11", ["mariadbd"], [root, Path.Combine(work, "compressors.tar")], cancellationToken);
+        string[] layers = [root, Path.Combine(work, "compressors.tar")];
+        await WriteArchiveAsync(folder, "lab.local/mariadb-galera:10.11", ["mariadbd"], layers, cancellationToken);
         Directory.Delete(work, recursive: true);
     }
 
     // The format of docker save, which ctr imports: a list of images, a configuration each, and the layers as tar files.
-    private static async Task WriteArchiveAsync(string folder, string image, string[] command, string[] layers, CancellationToken cancellationToken)
+    private static async Task WriteArchiveAsync(
+        string folder, string image, string[] command, string[] layers, CancellationToken cancellationToken)
     {
+        const string SearchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         var digests = new List<string>();
         foreach (var layer in layers)
         {
@@ -128,20 +140,23 @@ internal sealed class ImageBuilder(Debian debian, Narrator narrator)
             architecture = "amd64",
             os = "linux",
             created = "2026-01-01T00:00:00Z",
-            config = new { Env = (string[])["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], Cmd = command, WorkingDir = "/" },
+            config = new { Env = (string[])[SearchPath], Cmd = command, WorkingDir = "/" },
             rootfs = new { type = "layers", diff_ids = digests.Select(digest => $"sha256:{digest}") },
             history = layers.Select(_ => new { created = "2026-01-01T00:00:00Z", created_by = "GaleraBackup.Lab" }),
         });
         var configurationName = Convert.ToHexStringLower(SHA256.HashData(configuration)) + ".json";
-        var manifest = JsonSerializer.SerializeToUtf8Bytes((object[])[new { Config = configurationName, RepoTags = (string[])[image], Layers = digests.Select(digest => $"{digest}.tar") }]);
+        var entry = new { Config = configurationName, RepoTags = (string[])[image], Layers = digests.Select(digest => $"{digest}.tar") };
 
         await using var archive = new TarWriter(File.Create(Path.Combine(folder, Images[image])), TarEntryFormat.Pax);
-        await archive.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, configurationName) { DataStream = new MemoryStream(configuration) }, cancellationToken);
-        await archive.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, "manifest.json") { DataStream = new MemoryStream(manifest) }, cancellationToken);
+        await WriteAsync(configurationName, new MemoryStream(configuration));
+        await WriteAsync("manifest.json", new MemoryStream(JsonSerializer.SerializeToUtf8Bytes((object[])[entry])));
         foreach (var (layer, digest) in layers.Zip(digests))
         {
             await using var stream = File.OpenRead(layer);
-            await archive.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, $"{digest}.tar") { DataStream = stream }, cancellationToken);
+            await WriteAsync($"{digest}.tar", stream);
         }
+
+        Task WriteAsync(string name, Stream content) =>
+            archive.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = content }, cancellationToken);
     }
 }

@@ -46,6 +46,9 @@ internal static class LabDaemon
         };
     }
 
+    /// <summary>The daemon, whichever build it runs from: to find and to stop it.</summary>
+    public static LabProcess AnyOf(LabPaths paths) => new(paths, ControlPlane.Daemon, "dotnet", ["exec"]);
+
     /// <summary>Removes copies that nothing runs from any more.</summary>
     public static void RemoveOthers(LabPaths paths, LabProcess current)
     {
@@ -61,10 +64,13 @@ internal static class LabDaemon
     {
         using var dns = Client(ControlPlane.KubeConfig(paths, "labdns"));
         using var controller = Client(ControlPlane.KubeConfig(paths, "labcontroller"));
+        var dnsAddress = IPEndPoint.Parse($"{LabNetwork.HostAddress}:53");
+        var serviceAddress = IPEndPoint.Parse($"{LabNetwork.ApiAddress}:443");
+        var apiServer = new IPEndPoint(IPAddress.Loopback, LabNetwork.ApiPort);
         await Task.WhenAll(
-            KeepAsync("dns", token => LabDns.RunAsync(dns, IPEndPoint.Parse($"{LabNetwork.HostAddress}:53"), token), cancellationToken),
+            KeepAsync("dns", token => LabDns.RunAsync(dns, dnsAddress, token), cancellationToken),
             KeepAsync("controller", token => MariaDbController.RunAsync(controller, Lab.Namespace, token), cancellationToken),
-            KeepAsync("relay", token => ApiRelay.RunAsync(IPEndPoint.Parse($"{LabNetwork.ApiAddress}:443"), new IPEndPoint(IPAddress.Loopback, LabNetwork.ApiPort), token), cancellationToken));
+            KeepAsync("relay", token => ApiRelay.RunAsync(serviceAddress, apiServer, token), cancellationToken));
     }
 
     private static async Task KeepAsync(string name, Func<CancellationToken, Task> run, CancellationToken cancellationToken)
@@ -110,7 +116,8 @@ internal static class LabDaemon
             .Where(library => library.TryGetProperty("runtime", out _))
             .SelectMany(library => library.GetProperty("runtime").EnumerateObject())
             .Select(file => Path.Combine(folder, Path.GetFileName(file.Name)));
-        return [.. libraries.Append(assembly).Append(dependencies).Append(Path.Combine(folder, "GaleraBackup.Lab.runtimeconfig.json")).Distinct().Where(File.Exists)];
+        string[] own = [assembly, dependencies, Path.Combine(folder, "GaleraBackup.Lab.runtimeconfig.json")];
+        return [.. libraries.Concat(own).Distinct().Where(File.Exists)];
     }
 
     private static string Key(IEnumerable<string> files)

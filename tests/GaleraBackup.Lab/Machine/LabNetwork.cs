@@ -53,12 +53,12 @@ internal static class LabNetwork
     {
         foreach (var link in NetworkInterface.GetAllNetworkInterfaces().Where(link => link.Name != Bridge))
         {
-            foreach (var address in link.GetIPProperties().UnicastAddresses.Where(address => address.Address.AddressFamily == AddressFamily.InterNetwork))
+            var addresses = link.GetIPProperties().UnicastAddresses
+                .Where(address => address.Address.AddressFamily == AddressFamily.InterNetwork)
+                .Select(address => $"{address.Address}/{address.PrefixLength}");
+            if (addresses.FirstOrDefault(Overlaps) is { } taken)
             {
-                if (Overlaps($"{address.Address}/{address.PrefixLength}"))
-                {
-                    return $"the interface {link.Name} has the address {address.Address}/{address.PrefixLength}, which overlaps the lab's {PodNetwork} and {ServiceNetwork}";
-                }
+                return $"the interface {link.Name} has the address {taken}, which overlaps the lab's {PodNetwork} and {ServiceNetwork}";
             }
         }
 

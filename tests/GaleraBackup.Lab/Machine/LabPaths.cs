@@ -1,12 +1,15 @@
 namespace GaleraBackup.Lab;
 
-/// <summary>The folders of the lab. There is one lab a machine, because kubelet's own paths are fixed; so its state has one fixed place.</summary>
+/// <summary>The folders of the lab. There is one lab on a machine, because kubelet's own paths are fixed; so its state has one fixed
+/// place.</summary>
 public sealed record LabPaths
 {
-    /// <summary>What takes minutes to make: Kubernetes' binaries and the images. <c>GALERABACKUP_LAB_CACHE</c>, or a folder below the user's cache.</summary>
+    /// <summary>What takes minutes to make: Kubernetes' binaries and the images. <c>GALERABACKUP_LAB_CACHE</c>, or a folder below the
+    /// user's cache.</summary>
     public required string Cache { get; init; }
 
-    /// <summary>What a lab that is up works on; <c>down --wipe</c> deletes it. <c>GALERABACKUP_LAB_STATE</c>, or below <c>/var/lib</c>.</summary>
+    /// <summary>What a lab that is up works on; <c>down --wipe</c> deletes it. <c>GALERABACKUP_LAB_STATE</c>, or below
+    /// <c>/var/lib</c>.</summary>
     public required string State { get; init; }
 
     /// <summary>One log file for each process of the lab.</summary>
@@ -40,9 +43,9 @@ public sealed record LabPaths
     {
         static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 
-        var cache = Variable("GALERABACKUP_LAB_CACHE")
-            ?? Path.Combine(Variable("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
-                "galerabackup-lab");
+        var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        var userCache = Variable("XDG_CACHE_HOME") ?? Path.Combine(home, ".cache");
+        var cache = Variable("GALERABACKUP_LAB_CACHE") ?? Path.Combine(userCache, "galerabackup-lab");
         return new LabPaths
         {
             Cache = Path.GetFullPath(cache),

@@ -43,7 +43,8 @@ internal sealed class LabProcess(LabPaths paths, string name, string program, IR
     }
 
     /// <summary>Whether it is the very program, with the very arguments, that would be started now.</summary>
-    public bool IsCurrent => Pid is { } pid && ProcessTable.Read(pid) is { } process && process.Arguments.SequenceEqual([program, .. arguments]);
+    public bool IsCurrent =>
+        Pid is { } pid && ProcessTable.Read(pid) is { } process && process.Arguments.SequenceEqual([program, .. arguments]);
 
     /// <summary>Starts it where it does not run, and restarts it where it runs with other arguments. True where it was started.</summary>
     public async Task<bool> EnsureStartedAsync(CancellationToken cancellationToken)
@@ -62,7 +63,8 @@ internal sealed class LabProcess(LabPaths paths, string name, string program, IR
         Directory.CreateDirectory(paths.Logs);
         // A session of its own: neither Ctrl+C in the terminal nor the end of the command reaches it.
         var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = paths.Run };
-        foreach (var argument in (string[])["-c", """log=$1; shift; exec setsid "$@" >> "$log" 2>&1 < /dev/null""", "sh", LogFile, program, .. arguments])
+        const string Script = """log=$1; shift; exec setsid "$@" >> "$log" 2>&1 < /dev/null""";
+        foreach (var argument in (string[])["-c", Script, "sh", LogFile, program, .. arguments])
         {
             start.ArgumentList.Add(argument);
         }
@@ -87,7 +89,7 @@ internal sealed class LabProcess(LabPaths paths, string name, string program, IR
             if (IsThis(entry))
             {
                 var temporary = PidFile + ".new";
-                await File.WriteAllTextAsync(temporary, string.Create(CultureInfo.InvariantCulture, $"{entry.Pid} {entry.StartTime}"), cancellationToken);
+                await File.WriteAllTextAsync(temporary, $"{entry.Pid} {entry.StartTime}", cancellationToken);
                 File.Move(temporary, PidFile, overwrite: true);
                 return true;
             }

@@ -7,7 +7,7 @@ internal static partial class Mounts
 {
     /// <summary>Their mount points, in the order they were mounted.</summary>
     public static IReadOnlyList<string> All() =>
-        [.. File.ReadLines("/proc/self/mountinfo").Select(line => Octal().Replace(line.Split(' ')[4], match => ((char)Convert.ToInt32(match.Groups[1].Value, 8)).ToString()))];
+        [.. File.ReadLines("/proc/self/mountinfo").Select(line => Octal().Replace(line.Split(' ')[4], Character))];
 
     /// <summary>Unmounts all below a folder, the last mounted first. True where nothing is left.</summary>
     public static async Task<bool> UnmountBelowAsync(string folder, CancellationToken cancellationToken)
@@ -22,6 +22,9 @@ internal static partial class Mounts
 
         return !All().Any(mount => mount.StartsWith(folder + "/", StringComparison.Ordinal));
     }
+
+    // Spaces and the like are written as octal numbers.
+    private static string Character(Match match) => ((char)Convert.ToInt32(match.Groups[1].Value, 8)).ToString();
 
     [GeneratedRegex(@"\\(\d{3})")]
     private static partial Regex Octal();

@@ -59,7 +59,8 @@ internal sealed class PartsBuilder(Cache cache, Debian debian, Narrator narrator
     {
         await debian.InstallAsync([.. Missing().SelectMany(part => part.Packages).Distinct()], cancellationToken);
         var runtime = await cache.GetAsync(RuntimeName, folder => debian.UnpackAsync(RuntimePackages, folder, cancellationToken));
-        var images = await cache.GetAsync(ImageBuilder.CacheName, folder => new ImageBuilder(debian, narrator).BuildAsync(folder, cancellationToken));
+        var builder = new ImageBuilder(debian, narrator);
+        var images = await cache.GetAsync(ImageBuilder.CacheName, folder => builder.BuildAsync(folder, cancellationToken));
         return new LabParts(await KubernetesAsync(cancellationToken), runtime, images);
     }
 
@@ -113,8 +114,8 @@ internal sealed class PartsBuilder(Cache cache, Debian debian, Narrator narrator
     }
 
     // This Kubernetes brings reflect2 1.0.1, which calls into the runtime of Go 1.18 and later with too few arguments
-    // (github.com/modern-go/reflect2, "support Go 1.18"): each map that the API server writes as JSON then overwrites a part of its memory, and
-    // it panics sooner or later. Debian has 1.0.2 as a package of its own.
+    // (mapiterinit, mended in reflect2 1.0.2): each map that the API server writes as JSON then overwrites a part of its memory, and it
+    // panics sooner or later. Debian has 1.0.2 as a package of its own.
     private async Task UpdateReflectAsync(string tree, string scratch, CancellationToken cancellationToken)
     {
         var unpacked = Directory.CreateDirectory(Path.Combine(scratch, "reflect2")).FullName;

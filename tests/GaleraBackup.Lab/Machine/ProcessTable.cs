@@ -14,7 +14,8 @@ internal static class ProcessTable
     {
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && Read(pid) is { Arguments.Length: > 0 } entry)
+            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                && Read(pid) is { Arguments.Length: > 0 } entry)
             {
                 yield return entry;
             }
