@@ -143,7 +143,7 @@ report_progress() {
   local total_kib bytes stored
   total_kib=$(kib_of --exclude=galera.cache '--exclude=gcache.page.*' '--exclude=ib_logfile*' '--exclude=*-bin.*' '--exclude=binlog.*')
   while sleep 1; do
-    bytes=$(streamed_bytes)
+    bytes=$(streamed_bytes) || continue
     if [[ -n $bytes ]] && stored=$(stat -c %s "$partial/backup.stream.gz"); then
       event progress bytes "$bytes" totalBytes "$((total_kib * 1024))" storedBytes "$stored"
     fi
@@ -189,22 +189,24 @@ check_backup() {
   local copied counted passed compressed last
   read -r copied counted passed compressed <"$run/statuses" || true
   last=$(tail -n 1 "$partial/mariabackup.log")
-  # Either sign alone has lied: the exit status of every stage, and the log's last line.
-  ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
-  [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
+  # Either sign alone has lied: the exit status of every stage, and the log's last line. A stage that breaks takes those before it along,
+  # never those behind it: so the stream comes first, or a full volume would be called the tool's failure.
   ((counted == 0 && passed == 0 && compressed == 0)) ||
     fail StreamFailed "The stream was not written whole: dd ended with $counted, tee with $passed, gzip with $compressed."
+  ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
+  [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
 }
 
-# The tool writes UUID:seqno into a small file of the stream, and nowhere else.
+# The tool writes UUID:seqno into a small file of the stream, and nowhere else. The stream names each file twice: before its content, and
+# in its end mark.
 read_position() {
   local offset text
-  offset=$(grep -aobE '(xtrabackup|mariadb_backup)_galera_info' "$run/tail" | tail -n 1 | cut -d : -f 1) || true
-  [[ -n $offset ]] || return 0
-  text=$(dd if="$run/tail" bs=4096 iflag=skip_bytes,count_bytes skip="$offset" count=256 2>/dev/null | tr -d '\0')
-  if [[ $text =~ ([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]+) ]]; then
-    position=(uuid "\"${BASH_REMATCH[1]}\"" seqno "${BASH_REMATCH[3]}")
-  fi
+  while IFS=: read -r offset _; do
+    text=$(dd if="$run/tail" bs=4096 iflag=skip_bytes,count_bytes skip="$offset" count=256 2>/dev/null | tr -d '\0')
+    if [[ $text =~ ([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]+) ]]; then
+      position=(uuid "\"${BASH_REMATCH[1]}\"" seqno "${BASH_REMATCH[3]}")
+    fi
+  done < <(grep -aobE '(xtrabackup|mariadb_backup)_galera_info' "$run/tail" | tail -n 8)
 }
 
 publish() {
