@@ -7,11 +7,8 @@ namespace GaleraBackup.Infrastructure;
 /// <summary>The way to one Kubernetes cluster and to the databases in it: what a cmdlet opens at its start and disposes at its end.</summary>
 public sealed class ClusterGateway : IDisposable
 {
-    private readonly k8s.Kubernetes _client;
-
     private ClusterGateway(k8s.Kubernetes client, string defaultNamespace, bool inCluster)
     {
-        _client = client;
         Kubernetes = new KubernetesCluster(client, defaultNamespace);
         Galera = new GaleraConnector(client, inCluster);
     }
@@ -31,11 +28,7 @@ public sealed class ClusterGateway : IDisposable
         return Task.Run(() => Open(scope), cancellationToken).WaitAsync(cancellationToken);
     }
 
-    public void Dispose()
-    {
-        Kubernetes.Dispose();
-        _client.Dispose();
-    }
+    public void Dispose() => Kubernetes.Dispose();
 
     private static ClusterGateway Open(ClusterScope scope)
     {

@@ -26,6 +26,7 @@ internal sealed class PortForward : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<Task, bool> _connections = new();
     private readonly Task _accepting;
+    private bool _disposed;
 
     private PortForward(IKubernetes client, string ns, string pod, int port)
     {
@@ -43,6 +44,13 @@ internal sealed class PortForward : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+
         await _stop.CancelAsync().ConfigureAwait(false);
         _listener.Stop();
         await _accepting.ConfigureAwait(false);
@@ -106,14 +114,10 @@ internal sealed class PortForward : IAsyncDisposable
             await limit.CancelAsync().ConfigureAwait(false);
         }
 
-        try
+        await Task.WhenAll(toPod, fromPod).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (fromPod.IsFaulted && !toPod.IsCompletedSuccessfully)
         {
-            await Task.WhenAll(toPod, fromPod).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (
-            fromPod.IsCompletedSuccessfully && exception is OperationCanceledException or SocketException or WebSocketException)
-        {
-            // One side closed; the other was cut off with it.
+            await fromPod.ConfigureAwait(false); // The reason; the other direction was cut off with it.
         }
     }
 

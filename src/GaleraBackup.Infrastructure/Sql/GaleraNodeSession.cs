@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Globalization;
 using GaleraBackup.Infrastructure.Kubernetes;
 using GaleraBackup.Ports;
 using MySqlConnector;
@@ -6,130 +6,114 @@ using MySqlConnector;
 namespace GaleraBackup.Infrastructure.Sql;
 
 /// <summary>
-/// One connection to one node, kept for as long as a backup takes: hours in which nothing is said on it. If it was lost meanwhile (an API
-/// server that restarts takes its port-forwards with it), the next statement opens another, to the same server or not at all.
+/// One connection to one node. Once it is lost it stays so: whether to connect again is the caller's decision. A cancellation ends the
+/// waiting, not the statement: all of them are short, the session stays usable for putting the replica back, and the driver's own way (a
+/// second connection for KILL QUERY) takes half a minute on a line that is dead.
 /// </summary>
-internal sealed class GaleraNodeSession : IGaleraNodeSession
+internal sealed class GaleraNodeSession(PodSnapshot pod, string connectionString, PortForward? forward) : IGaleraNodeSession
 {
     private const int WrongValueForVariable = 1231;
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
-    /// <summary>A connection that was used within this time is taken to be alive.</summary>
-    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
-
-    private readonly PodSnapshot _pod;
-    private readonly MySqlConnection _connection;
-    private readonly PortForward? _forward;
+    private readonly MySqlConnection _connection = new(connectionString);
     private readonly SemaphoreSlim _one = new(1, 1);
-    private string? _hostName;
-    private long _lastUsed;
+    private bool _disposed;
 
-    public GaleraNodeSession(PodSnapshot pod, string connectionString, PortForward? forward)
-    {
-        (_pod, _forward) = (pod, forward);
-        _connection = new MySqlConnection(connectionString);
-    }
-
-    public Task OpenAsync(CancellationToken cancellationToken) => RunAsync(() => Task.FromResult(true), cancellationToken);
-
-    public Task<WsrepStatus> ReadStatusAsync(CancellationToken cancellationToken) => RunAsync(
+    public Task OpenAsync(CancellationToken cancellationToken) => RunAsync(
         async () =>
         {
-            var command = new MySqlCommand(WsrepStatusReader.Statement, _connection);
+            await _connection.OpenAsync().ConfigureAwait(false);
+
+            // Sites set wait_timeout to minutes; a session sleeps while the backup is copied.
+            var command = new MySqlCommand("SET SESSION wait_timeout=86400", _connection);
             await using (command.ConfigureAwait(false))
             {
-                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
-                {
-                    return await WsrepStatusReader.ReadAsync(reader, cancellationToken).ConfigureAwait(false);
-                }
+                return await command.ExecuteNonQueryAsync().ConfigureAwait(false);
             }
         },
         cancellationToken);
 
-    public Task<bool> SetDesyncAsync(bool on, CancellationToken cancellationToken) => RunAsync(
-        async () =>
-        {
-            // In one round trip: the warnings are those of the statement just before.
-            var command = new MySqlCommand($"SET GLOBAL wsrep_desync={(on ? "ON" : "OFF")}; SHOW WARNINGS", _connection);
-            await using (command.ConfigureAwait(false))
-            {
-                var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
-                {
-                    var changed = true;
-                    while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-                    {
-                        changed &= Convert.ToInt32(reader["Code"], System.Globalization.CultureInfo.InvariantCulture) != WrongValueForVariable;
-                    }
+    public Task<WsrepStatus> ReadStatusAsync(CancellationToken cancellationToken) =>
+        QueryAsync(WsrepStatusReader.Statement, WsrepStatusReader.ReadAsync, cancellationToken);
 
-                    return changed;
-                }
+    // In one round trip: the warnings are those of the statement just before.
+    public Task<bool> SetDesyncAsync(bool on, CancellationToken cancellationToken) => QueryAsync(
+        $"SET GLOBAL wsrep_desync={(on ? "ON" : "OFF")}; SHOW WARNINGS",
+        async reader =>
+        {
+            var changed = true;
+            while (await reader.ReadAsync().ConfigureAwait(false))
+            {
+                changed &= Convert.ToInt32(reader["Code"], CultureInfo.InvariantCulture) != WrongValueForVariable;
             }
+
+            return changed;
         },
         cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        await _connection.DisposeAsync().ConfigureAwait(false);
-        if (_forward is not null)
+        if (_disposed)
         {
-            await _forward.DisposeAsync().ConfigureAwait(false);
+            return;
         }
 
-        _one.Dispose();
+        _disposed = true;
+
+        if (await _one.WaitAsync(LastWords).ConfigureAwait(false))
+        {
+            await _connection.DisposeAsync().ConfigureAwait(false);
+        }
+        else
+        {
+            // A statement hangs. Without its port-forward it ends at once, else with its own time limit.
+            _ = _one.WaitAsync().ContinueWith(_ => _connection.Dispose(), TaskScheduler.Default);
+        }
+
+        if (forward is not null)
+        {
+            await forward.DisposeAsync().ConfigureAwait(false);
+        }
     }
+
+    private Task<T> QueryAsync<T>(string statement, Func<MySqlDataReader, Task<T>> read, CancellationToken cancellationToken) => RunAsync(
+        async () =>
+        {
+            var command = new MySqlCommand(statement, _connection);
+            await using (command.ConfigureAwait(false))
+            {
+                var reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    return await read(reader).ConfigureAwait(false);
+                }
+            }
+        },
+        cancellationToken);
 
     private async Task<T> RunAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken)
     {
         await _one.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await RunAloneAsync(work).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<T> RunAloneAsync<T>(Func<Task<T>> work)
+    {
         try
         {
-            await EnsureOpenAsync(cancellationToken).ConfigureAwait(false);
-            var result = await work().ConfigureAwait(false);
-            _lastUsed = Stopwatch.GetTimestamp();
-            return result;
+            return await work().ConfigureAwait(false);
         }
         catch (MySqlException exception)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            throw SqlErrors.From(exception, _pod, _forward?.LastError);
+            throw SqlErrors.From(exception, pod, forward?.LastError);
         }
-        catch (Exception exception) when (exception is InvalidOperationException or IOException && !cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (exception is InvalidOperationException or IOException)
         {
-            throw SqlErrors.Lost(exception, _pod);
+            throw SqlErrors.Lost(exception, pod, forward?.LastError); // "Connection must be Open", after it was lost.
         }
         finally
         {
             _one.Release();
         }
-    }
-
-    private async Task EnsureOpenAsync(CancellationToken cancellationToken)
-    {
-        if (_connection.State == System.Data.ConnectionState.Open
-            && (Stopwatch.GetElapsedTime(_lastUsed) < Fresh || await _connection.PingAsync(cancellationToken).ConfigureAwait(false)))
-        {
-            return;
-        }
-
-        await _connection.CloseAsync().ConfigureAwait(false);
-        await _connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-        var command = new MySqlCommand("SET SESSION wait_timeout=86400; SELECT @@hostname", _connection);
-        await using (command.ConfigureAwait(false))
-        {
-            // Sites set wait_timeout to minutes; a session sleeps while the backup is copied.
-            var hostName = (string?)await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
-            _hostName ??= hostName;
-            if (hostName != _hostName)
-            {
-                await _connection.CloseAsync().ConfigureAwait(false);
-                throw new GaleraBackupException(
-                    "WrongServer", FailureKind.Failed,
-                    $"The connection to pod {_pod.Namespace}/{_pod.Name} was lost, and at its address another server answers now ('{hostName}', not '{_hostName}').",
-                    "The pod was replaced meanwhile: run Test-GaleraCluster again.", _pod.Name);
-            }
-        }
-
-        _lastUsed = Stopwatch.GetTimestamp();
     }
 }

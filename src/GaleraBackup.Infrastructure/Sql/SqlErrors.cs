@@ -6,11 +6,12 @@ namespace GaleraBackup.Infrastructure.Sql;
 internal static class SqlErrors
 {
     private const MySqlErrorCode AccessDeniedWithoutPassword = (MySqlErrorCode)1698;
+    private const MySqlErrorCode ConnectionKilled = (MySqlErrorCode)1927;
 
-    /// <param name="forward">What the port-forward knows about a connection that did not come to be.</param>
+    /// <param name="forward">What the port-forward knows: the driver sees no more than a closed socket.</param>
     public static GaleraBackupException From(MySqlException exception, PodSnapshot pod, GaleraBackupException? forward) => exception.ErrorCode switch
     {
-        MySqlErrorCode.AccessDenied or MySqlErrorCode.DatabaseAccessDenied or AccessDeniedWithoutPassword => new(
+        MySqlErrorCode.AccessDenied or MySqlErrorCode.DatabaseAccessDenied or MySqlErrorCode.HostNotPrivileged or AccessDeniedWithoutPassword => new(
             "SqlAccessDenied", FailureKind.Denied,
             $"The server in pod {pod.Namespace}/{pod.Name} refuses the login: {exception.Message}",
             "Check -Credential, or the Secret that the pod's environment names.", pod.Name),
@@ -18,18 +19,21 @@ internal static class SqlErrors
             "SqlAccessDenied", FailureKind.Denied,
             $"The login may not do this on pod {pod.Namespace}/{pod.Name}: {exception.Message}",
             "SET GLOBAL wsrep_desync needs SUPER: use another -Credential, or grant it.", pod.Name),
-        MySqlErrorCode.UnableToConnectToHost when forward is not null => forward,
-        MySqlErrorCode.CommandTimeoutExpired or MySqlErrorCode.UnableToConnectToHost or MySqlErrorCode.ConnectionCountError
-            or MySqlErrorCode.ServerShutdown => Lost(exception, pod),
-        _ when !exception.IsTransient && exception.Number > 0 => new(
+        MySqlErrorCode.UnableToConnectToHost or MySqlErrorCode.CommandTimeoutExpired or MySqlErrorCode.ConnectionCountError
+            or MySqlErrorCode.ServerShutdown or ConnectionKilled => Lost(exception, pod, forward),
+        _ when exception.Number > 0 => new(
             "SqlFailed", FailureKind.Failed,
             $"The server in pod {pod.Namespace}/{pod.Name} refuses: {exception.Message} (error {exception.Number})",
             "See the server's log: kubectl logs.", pod.Name),
-        _ => forward ?? Lost(exception, pod),
+        _ => Lost(exception, pod, forward),
     };
 
-    public static GaleraBackupException Lost(Exception exception, PodSnapshot pod) => new(
-        "SqlUnreachable", FailureKind.Unreachable,
-        $"The server in pod {pod.Namespace}/{pod.Name} does not answer: {exception.Message}",
-        "Check that it runs, and the way to it: -Via Direct inside the cluster, -Via PortForward outside.", pod.Name);
+    /// <summary>What may be well again later, and what no second attempt mends: a port-forward that the API does not allow.</summary>
+    public static GaleraBackupException Lost(Exception exception, PodSnapshot pod, GaleraBackupException? forward) =>
+        forward is { Kind: FailureKind.Denied }
+            ? forward
+            : new GaleraBackupException(
+                "SqlUnreachable", FailureKind.Unreachable,
+                $"The server in pod {pod.Namespace}/{pod.Name} does not answer: {forward?.Message ?? exception.Message}",
+                forward?.Recommendation ?? "Check that it runs, and the way to it: -Via Direct inside the cluster, -Via PortForward outside.", pod.Name);
 }

@@ -16,17 +16,17 @@ internal static class WsrepStatusReader
         SHOW GLOBAL VARIABLES WHERE Variable_name IN ('wsrep_desync', 'wsrep_provider_options', 'version', 'datadir', 'hostname')
         """;
 
-    public static async Task<WsrepStatus> ReadAsync(DbDataReader reader, CancellationToken cancellationToken)
+    public static async Task<WsrepStatus> ReadAsync(DbDataReader reader)
     {
         var values = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         do
         {
-            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            while (await reader.ReadAsync().ConfigureAwait(false))
             {
                 values[reader.GetString(0)] = reader.IsDBNull(1) ? "" : reader.GetString(1);
             }
         }
-        while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
+        while (await reader.NextResultAsync().ConfigureAwait(false));
         return From(values);
     }
 
