@@ -1,5 +1,7 @@
 using System.Net;
 using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -26,9 +28,19 @@ public static class ClusterManifests
 
         await ReleaseOrphanedVolumesAsync(client, paths, cancellationToken);
         await CreateLabConfigAsync(client, cancellationToken);
-        await ApplyAsync(client, Configuration(), cancellationToken);
+        var configuration = Configuration();
+        await ApplyAsync(client, configuration, cancellationToken);
         foreach (var item in Load("20-mariadb.yaml"))
         {
+            if (item is V1StatefulSet set)
+            {
+                // So that a new configuration restarts the pods, which would not read it otherwise.
+                set.Spec.Template.Metadata.Annotations = new Dictionary<string, string>
+                {
+                    ["lab.local/configuration"] = HashOf(configuration),
+                };
+            }
+
             await ApplyAsync(client, item, cancellationToken);
         }
     }
@@ -71,6 +83,12 @@ public static class ClusterManifests
         Metadata = new V1ObjectMeta { Name = "mariadb-galera", NamespaceProperty = ClusterNames.Namespace },
         Data = new[] { "entrypoint.sh", "readiness.sh", "lab.cnf" }.ToDictionary(name => name, ReadResource),
     };
+
+    private static string HashOf(V1ConfigMap configuration)
+    {
+        var text = string.Join('\0', configuration.Data.OrderBy(item => item.Key, StringComparer.Ordinal).Select(item => item.Value));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    }
 
     private static IEnumerable<V1PersistentVolume> Volumes(LabPaths paths)
     {

@@ -9,8 +9,11 @@ namespace GaleraBackup.Lab;
 /// <summary>Keeps an up-to-date picture of a set of objects: list, then watch from there, and again whenever the watch ends.</summary>
 internal static class ResourceFollower
 {
-    /// <summary>The longest time a watch that has silently died goes unnoticed.</summary>
+    /// <summary>The server ends a watch after this time.</summary>
     private const int WatchSeconds = 60;
+
+    /// <summary>A watch that did not end by then has silently died.</summary>
+    private static readonly TimeSpan WatchPatience = TimeSpan.FromSeconds(WatchSeconds + 10);
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(500);
 
@@ -29,15 +32,17 @@ internal static class ResourceFollower
     {
         while (!cancellationToken.IsCancellationRequested)
         {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            patience.CancelAfter(WatchPatience);
             try
             {
-                var all = await list(cancellationToken);
+                var all = await list(patience.Token);
                 Dictionary<(string, string), T> items = all.Items.ToDictionary(Key);
                 changed(items.Values);
                 Exception? failure = null;
                 await foreach ((var type, var item) in
-                    watch(all.Metadata.ResourceVersion, WatchSeconds, exception => failure = exception, cancellationToken)
-                        .WithCancellation(cancellationToken))
+                    watch(all.Metadata.ResourceVersion, WatchSeconds, exception => failure = exception, patience.Token)
+                        .WithCancellation(patience.Token))
                 {
                     if (type is WatchEventType.Error or WatchEventType.Bookmark)
                     {

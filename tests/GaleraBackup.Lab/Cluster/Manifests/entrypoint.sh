@@ -67,19 +67,6 @@ recover_position() {
     | sed -n 's/.*Recovered position: *//p' | tail -n 1 | cut -d, -f1
 }
 
-# Prints UUID:SEQNO of the cluster as the first peer that answers sees it, or nothing.
-group_position() {
-  local peer
-  for peer in ${1//,/ }; do
-    MYSQL_PWD=$MYSQL_DBADMIN_PASSWORD mariadb --no-defaults --host="$peer" --user="$MYSQL_DBADMIN_USERNAME" --connect-timeout=5 -NBe "
-      SELECT CONCAT(MAX(IF(VARIABLE_NAME = 'wsrep_cluster_state_uuid', VARIABLE_VALUE, '')), ':',
-                    MAX(IF(VARIABLE_NAME = 'wsrep_last_committed', VARIABLE_VALUE, '')))
-      FROM information_schema.GLOBAL_STATUS
-      WHERE VARIABLE_NAME IN ('wsrep_cluster_state_uuid', 'wsrep_last_committed')" 2> /dev/null && return 0
-  done
-  return 0
-}
-
 [[ $(id -un) == mysql ]] || die "this pod runs as $(id -un) ($(id -u)), not as mysql: the socket's account would not let the probes in"
 [[ -w $data ]] || die "$data is not writable for uid $(id -u): give the volume to it"
 
@@ -122,19 +109,16 @@ else
 fi
 
 if [[ -d $data/mysql ]] && grep -q '^seqno: *-1' "$grastate" 2> /dev/null; then
-  position=$(recover_position)
-  log "recovered position: ${position:-none}"
-  if [[ -n $peers && -n $position && $FORCE_BOOTSTRAP == true ]]; then
-    group=$(group_position "$peers")
-    # A forced bootstrap may have gone on from a copy that is older than this one. Galera then refuses to join, for fear of losing
-    # what only this member has; whoever forced it has decided that already.
-    if [[ -n $group && (${group%:*} != "${position%:*}" || ${group##*:} -lt ${position##*:}) ]]; then
-      log "this copy ($position) is not a part of the cluster's history ($group): taking a full state transfer"
-      rm -f "$grastate"
-      position=
-    fi
+  if [[ -n $peers ]]; then
+    position=$(recover_position)
+    log "recovered position: ${position:-none}"
+    [[ -z $position ]] || options+=(--wsrep-start-position="$position")
+  else
+    # This copy crashed, and one that joins later may have come further. Counting on from here would give other write-sets the numbers
+    # that it has already, and nobody would notice. A history of its own makes each of them take a full state transfer.
+    log "a crashed copy begins a new history"
+    rm -f "$grastate"
   fi
-  [[ -z $position ]] || options+=(--wsrep-start-position="$position")
 fi
 
 exec mariadbd --defaults-extra-file=/run/mysqld/sst.cnf --server-id=$((ordinal + 1)) \
