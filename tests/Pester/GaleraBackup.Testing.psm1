@@ -1,0 +1,266 @@
+# What the Pester files share: records as the cmdlets emit them, folders in the vendor's layout, fresh processes, and the lab if it is up.
+
+$script:ModulePath = [System.IO.Path]::GetFullPath("$PSScriptRoot/../../module/GaleraBackup")
+
+function Get-ModulePath {
+    # The folder that a user would import.
+    [CmdletBinding()]
+    [OutputType([string])]
+    param()
+
+    if (-not (Test-Path -LiteralPath "$ModulePath/bin/GaleraBackup.dll")) {
+        throw 'The module is not built. Run: dotnet build'
+    }
+
+    $ModulePath
+}
+
+function Get-SampleCluster {
+    # A report as Test-GaleraCluster emits it: all nodes Synced, unless said otherwise.
+    [CmdletBinding()]
+    param(
+        [int[]] $Ordinal = @(0, 1, 2),
+
+        # wsrep_local_state_comment of all nodes.
+        [ValidateSet('Synced', 'Donor/Desynced', 'Joining')]
+        [string] $State = 'Synced',
+
+        # Ids of Error findings.
+        [string[]] $Finding = @(),
+
+        [string] $Namespace = 'openstack',
+
+        [string] $KubeConfig
+    )
+
+    $nodes = foreach ($number in $Ordinal) {
+        $name = "mariadb-server-$number"
+        [GaleraBackup.GaleraNode]@{
+            Pod            = $name
+            Ordinal        = $number
+            KubernetesNode = "node-$number"
+            Phase          = 'Running'
+            Ready          = $State -eq 'Synced'
+            Restarts       = 0
+            Role           = 'primary'
+            PodSnapshot    = [GaleraBackup.PodSnapshot]@{
+                Name = $name; Namespace = $Namespace; Uid = [guid]::NewGuid(); Phase = 'Running'; StatefulSet = 'mariadb-server'; PodIP = '127.0.0.77'
+            }
+            Layout         = [GaleraBackup.MariaDbLayout]@{
+                Container = 'mariadb'; Image = 'mariadb:10.11'; DataClaim = "mysql-data-$name"; DataMountPath = '/var/lib/mysql'
+            }
+            Wsrep          = [GaleraBackup.WsrepStatus]@{
+                Ready             = $true
+                Connected         = $true
+                ClusterStatus     = 'Primary'
+                LocalState        = @{ 'Synced' = 4; 'Donor/Desynced' = 2; 'Joining' = 1 }[$State]
+                LocalStateComment = $State
+                ClusterSize       = $Ordinal.Count
+                Desync            = $State -eq 'Donor/Desynced'
+            }
+        }
+    }
+
+    $scope = @{ Namespace = $Namespace; StatefulSet = 'mariadb-server' }
+    if ($KubeConfig) {
+        $scope.KubeConfig = $KubeConfig
+    }
+
+    [GaleraBackup.GaleraCluster]@{
+        Namespace   = $Namespace
+        StatefulSet = 'mariadb-server'
+        Replicas    = $Ordinal.Count
+        Nodes       = [GaleraBackup.GaleraNode[]]@($nodes)
+        Findings    = [GaleraBackup.HealthFinding[]]@(foreach ($id in $Finding) {
+                [GaleraBackup.HealthFinding]::new($id, 'Error', "mariadb-server-$($Ordinal[0])", "Something is wrong: $id.")
+            })
+        CheckedAt   = [DateTimeOffset]::UtcNow
+        Scope       = [GaleraBackup.ClusterScope] $scope
+    }
+}
+
+function Get-SampleReplica {
+    # A replica as Select-BackupReplica emits it; with -Desynced, as Set-WsrepDesync On of another session would have.
+    [CmdletBinding()]
+    param(
+        [switch] $Desynced,
+
+        [switch] $Unsafe,
+
+        [string] $KubeConfig
+    )
+
+    $cluster = Get-SampleCluster -KubeConfig $KubeConfig -State ($Desynced ? 'Donor/Desynced' : 'Synced')
+    $replica = @{
+        Cluster    = $cluster
+        Node       = $cluster.Nodes[-1]
+        Candidates = [GaleraBackup.ReplicaCandidate[]]@([GaleraBackup.ReplicaCandidate]::new('mariadb-server-2', 2, $true, 'Highest ordinal.'))
+        Unsafe     = [bool] $Unsafe
+    }
+    if ($Desynced) {
+        $replica.Desync = [GaleraBackup.DesyncRecord]@{ RunId = 'another'; DesyncedAt = [DateTimeOffset]::UtcNow; CountBefore = 0 }
+    }
+
+    [GaleraBackup.BackupReplica] $replica
+}
+
+function Get-SampleRun {
+    # A run as Start-BackupRunner emits it.
+    [CmdletBinding()]
+    param(
+        [ValidateSet('Succeeded', 'Failed', 'TimedOut', 'Skipped')]
+        [string] $Backup = 'Succeeded',
+
+        [switch] $Unsafe,
+
+        [switch] $Desynced,
+
+        [string] $KubeConfig
+    )
+
+    $started = [DateTimeOffset]::new(2026, 1, 31, 1, 0, 0, 0, [TimeSpan]::Zero)
+    [GaleraBackup.BackupRun]@{
+        RunId       = 'run-1'
+        BackupId    = 'base/2026-01-31_01-00-00'
+        BackupClaim = 'mariadb-phy-backup-data'
+        RunnerPod   = 'galera-backup-run-1'
+        Backup      = $Backup
+        StartedAt   = $started
+        FinishedAt  = $started.AddSeconds(90)
+        StoredBytes = 3MB
+        Replica     = Get-SampleReplica -Unsafe:$Unsafe -Desynced:$Desynced -KubeConfig $KubeConfig
+    }
+}
+
+function Add-SampleBackup {
+    # A backup in the vendor's layout below a backup root. Without its marker it is a partial one.
+    [CmdletBinding()]
+    param(
+        [Parameter(Mandatory)]
+        [string] $Root,
+
+        [Parameter(Mandatory, ValueFromPipeline)]
+        [string] $BackupId,
+
+        [int] $SizeBytes = 2KB,
+
+        [switch] $Partial
+    )
+
+    process {
+        $folder = (New-Item -ItemType Directory -Path "$Root/$BackupId" -Force).FullName
+        [System.IO.File]::WriteAllBytes("$folder/backup.stream.gz", [byte[]]::new($SizeBytes))
+        if (-not $Partial) {
+            [System.IO.File]::WriteAllBytes("$folder/backup.successful", @())
+        }
+    }
+}
+
+function Get-ClosedPort {
+    # A port of the loopback that nobody listens on.
+    [CmdletBinding()]
+    [OutputType([int])]
+    param()
+
+    $listener = [System.Net.Sockets.TcpListener]::new([System.Net.IPAddress]::Loopback, 0)
+    $listener.Start()
+    $listener.LocalEndpoint.Port
+    $listener.Stop()
+}
+
+function Add-KubeConfig {
+    # A kubeconfig with one context, named lonely, for a server on the loopback. Emits its path.
+    [CmdletBinding()]
+    [OutputType([string])]
+    param(
+        [Parameter(Mandatory)]
+        [string] $Path,
+
+        [int] $Port = (Get-ClosedPort)
+    )
+
+    Set-Content -LiteralPath $Path -Value @"
+apiVersion: v1
+kind: Config
+clusters: [{ name: lonely, cluster: { server: "http://127.0.0.1:$Port" } }]
+users: [{ name: nobody, user: { token: s3cret-token } }]
+contexts: [{ name: lonely, context: { cluster: lonely, user: nobody, namespace: openstack } }]
+current-context: lonely
+"@
+    (Get-Item -LiteralPath $Path).FullName
+}
+
+function Invoke-FreshPwsh {
+    # Runs a script in a process of its own: nothing is loaded there yet, and -WhatIf's lines come out with the rest. Emits lines of text.
+    [CmdletBinding()]
+    [OutputType([string])]
+    param(
+        [Parameter(Mandatory)]
+        [scriptblock] $Script,
+
+        [string[]] $ArgumentList = @()
+    )
+
+    $file = Join-Path -Path ([System.IO.Path]::GetTempPath()) -ChildPath "$([guid]::NewGuid()).ps1"
+    Set-Content -LiteralPath $file -Value $Script
+    try {
+        & ([Environment]::ProcessPath) -NoLogo -NoProfile -NonInteractive -File $file @ArgumentList 2>&1 | ForEach-Object -MemberName ToString
+    }
+    finally {
+        Remove-Item -LiteralPath $file
+    }
+}
+
+function Get-CaughtError {
+    # The first error of a script, terminating or not.
+    [CmdletBinding()]
+    [OutputType([System.Management.Automation.ErrorRecord])]
+    param(
+        [Parameter(Mandatory)]
+        [scriptblock] $Script
+    )
+
+    try {
+        & $Script 2>&1 | Where-Object { $PSItem -is [System.Management.Automation.ErrorRecord] } | Select-Object -First 1
+    }
+    catch {
+        $PSItem
+    }
+}
+
+function Get-Lab {
+    # For a test that needs the lab: emits where it is. Where it does not answer the test ends here: as skipped, or as failed where
+    # GALERABACKUP_REQUIRE_LAB=1 demands it.
+    [CmdletBinding()]
+    param()
+
+    $state = $env:GALERABACKUP_LAB_STATE ? $env:GALERABACKUP_LAB_STATE : '/var/lib/galerabackup-lab'
+    $kubeConfig = Join-Path -Path $state -ChildPath 'kubeconfig'
+    $whyNot = "there is no $kubeConfig"
+    if (Test-Path -LiteralPath $kubeConfig) {
+        $server = [uri](Select-String -LiteralPath $kubeConfig -Pattern 'server:\s*"?([^"\s]+)').Matches[0].Groups[1].Value
+        $client = [System.Net.Sockets.TcpClient]::new()
+        try {
+            $client.Connect($server.Host, $server.Port)
+            $whyNot = $null
+        }
+        catch {
+            $whyNot = "its API server does not listen on $($server.Authority)"
+        }
+        finally {
+            $client.Dispose()
+        }
+    }
+
+    if (-not $whyNot) {
+        return @{ KubeConfig = $kubeConfig; Namespace = 'openstack' }
+    }
+
+    if ($env:GALERABACKUP_REQUIRE_LAB -eq '1') {
+        throw "The lab is required and is not up: $whyNot."
+    }
+
+    Set-ItResult -Skipped -Because "the lab is not up: $whyNot"
+}
+
+Export-ModuleMember -Function *

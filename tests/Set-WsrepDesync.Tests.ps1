@@ -1,0 +1,195 @@
+BeforeAll {
+    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1 -Force
+    Import-Module -Name (Get-ModulePath)
+}
+
+Describe 'Set-WsrepDesync' {
+    Context 'its parameters' {
+        BeforeAll {
+            $command = Get-Command -Name Set-WsrepDesync
+        }
+
+        It 'takes a replica or a run from the pipeline, or a pod by name' {
+            $command.ParameterSets.Name | Sort-Object | Should -Be 'ByName', 'ByReplica', 'ByRun'
+            $command.ParameterSets.Parameters.Where({ $PSItem.ValueFromPipeline }).Name | Sort-Object | Should -Be 'BackupRun', 'Replica'
+            $command.ParameterSets.Where({ $PSItem.Name -eq 'ByName' }).Parameters.Where({ $PSItem.IsMandatory }).Name | Sort-Object | Should -Be 'Pod', 'State'
+        }
+
+        It 'wants On or Off first, and never takes it from the pipeline' {
+            [enum]::GetNames($command.Parameters.State.ParameterType) | Should -Be 'On', 'Off'
+            foreach ($set in $command.ParameterSets) {
+                $state = $set.Parameters.Where({ $PSItem.Name -eq 'State' })
+                $state.IsMandatory | Should -BeTrue
+                $state.Position | Should -Be 0
+                $state.ValueFromPipeline | Should -BeFalse
+                $state.ValueFromPipelineByPropertyName | Should -BeFalse
+            }
+        }
+
+        It 'does not take a piped object for the state' {
+            $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath) -Script {
+                param($Module)
+                Import-Module -Name $Module
+                try {
+                    [pscustomobject]@{ State = 'On' }, 'On' | Set-WsrepDesync -ErrorAction Stop
+                }
+                catch {
+                    $PSItem.FullyQualifiedErrorId
+                }
+            }
+            "$lines" | Should -Match 'MissingMandatoryParameter|InputObjectNotBound'
+        }
+
+        It 'never asks a CronJob: ConfirmImpact is Medium' {
+            $attribute = $command.ImplementingType.GetCustomAttributes([System.Management.Automation.CmdletAttribute], $false)[0]
+            $attribute.SupportsShouldProcess | Should -BeTrue
+            $attribute.ConfirmImpact | Should -Be 'Medium'
+        }
+
+        It 'refuses a state that there is not' {
+            (Get-CaughtError { Get-SampleReplica | Set-WsrepDesync Maybe }).FullyQualifiedErrorId | Should -BeLike 'CannotConvertArgument*'
+        }
+
+        It 'does not take what Test-GaleraCluster emits: a replica is to be selected first' {
+            (Get-CaughtError { Get-SampleCluster | Set-WsrepDesync On }).FullyQualifiedErrorId | Should -BeLike 'InputObjectNotBound,*'
+        }
+    }
+
+    Context 'its time limits' {
+        It 'takes -<Name> <Value>' -ForEach @(
+            foreach ($name in 'DesyncTimeout', 'ResyncTimeout') {
+                foreach ($value in '7d', '12h', '90m', '30s', '300', 300, 0.5, '1.5h', '00:05:00', [TimeSpan]::FromMinutes(5)) {
+                    @{ Name = $name; Value = $value }
+                }
+            }
+        ) {
+            $limit = @{ $Name = $Value }
+            Get-SampleReplica | Set-WsrepDesync Off @limit -ErrorAction Stop | Should -BeNullOrEmpty
+        }
+
+        It 'reads <Value> as <Expected>' -ForEach @(
+            @{ Value = '7d'; Expected = '7.00:00:00' }
+            @{ Value = '12h'; Expected = '12:00:00' }
+            @{ Value = '90m'; Expected = '01:30:00' }
+            @{ Value = '30s'; Expected = '00:00:30' }
+            @{ Value = '30S'; Expected = '00:00:30' }
+            @{ Value = '1.5h'; Expected = '01:30:00' }
+            @{ Value = '300'; Expected = '00:05:00' }
+            @{ Value = 300; Expected = '00:05:00' }
+            @{ Value = 0.5; Expected = '00:00:00.5000000' }
+            @{ Value = '00:05:00'; Expected = '00:05:00' }
+            @{ Value = [TimeSpan]::FromMinutes(5); Expected = '00:05:00' }
+        ) {
+            [GaleraBackup.Binding.DurationAttribute]::new().Transform($ExecutionContext, $Value) | Should -Be ([TimeSpan]::Parse($Expected))
+        }
+
+        It 'refuses <Value> and says what a duration looks like' -ForEach @(
+            @{ Value = 'soon' }, @{ Value = '5 minutes' }, @{ Value = '5w' }, @{ Value = 'd' }, @{ Value = '' }, @{ Value = '1e3s' }, @{ Value = '1,5h' }
+        ) {
+            $caught = Get-CaughtError { Get-SampleReplica | Set-WsrepDesync Off -ResyncTimeout $Value }
+            $caught.FullyQualifiedErrorId | Should -BeLike 'ParameterArgumentTransformationError,*'
+            "$caught" | Should -Match 'is no duration.*30s, 90m, 12h, 7d'
+        }
+
+        It 'refuses <Value>: nobody can wait that long' -ForEach @(
+            @{ Value = 0 }, @{ Value = -5 }, @{ Value = '-5' }, @{ Value = '-00:05:00' }, @{ Value = [TimeSpan]::Zero }, @{ Value = '50d' }, @{ Value = [TimeSpan]::MaxValue }
+            @{ Value = '99999999999d' }, @{ Value = [double]::NaN }
+        ) {
+            $caught = Get-CaughtError { Get-SampleReplica | Set-WsrepDesync Off -DesyncTimeout $Value }
+            $caught.FullyQualifiedErrorId | Should -BeLike 'ParameterArgument*Error,*'
+        }
+    }
+
+    Context 'Off' {
+        It 'does nothing to a replica that is not desynced' {
+            $said = Get-SampleReplica | Set-WsrepDesync Off -Verbose 4>&1
+            "$said" | Should -Match 'is not desynced'
+        }
+
+        It 'hands such a replica on with -PassThru' {
+            $replica = Get-SampleReplica
+            $replica | Set-WsrepDesync Off -PassThru | Should -Be $replica
+        }
+
+        It 'hands a run on with -PassThru, and says in it that there was nothing to resync' {
+            $run = Get-SampleRun | Set-WsrepDesync Off -PassThru
+            $run | Should -BeOfType GaleraBackup.BackupRun
+            $run.Backup | Should -Be 'Succeeded'
+            $run.Resync | Should -Be 'Skipped'
+        }
+
+        It 'leaves alone what another made, and says how to undo it all the same' {
+            $caught = Get-CaughtError { Get-SampleReplica -Desynced | Set-WsrepDesync Off }
+            $caught.FullyQualifiedErrorId | Should -Be 'NotOurDesync,GaleraBackup.Commands.SetWsrepDesyncCommand'
+            $caught.CategoryInfo.Category | Should -Be 'InvalidOperation'
+            $caught.TargetObject | Should -BeOfType GaleraBackup.BackupReplica
+            $caught.ErrorDetails.RecommendedAction | Should -Match '-Force'
+        }
+
+        It 'goes on with the next replica after one that is not ours' {
+            $put = (Get-SampleReplica -Desynced), (Get-SampleReplica) | Set-WsrepDesync Off -PassThru -ErrorVariable errors -ErrorAction SilentlyContinue
+            $put | Should -HaveCount 1
+            $errors | Should -HaveCount 1
+        }
+
+        It 'asks the cluster with -Force' {
+            $replica = Get-SampleReplica -Desynced -KubeConfig "$TestDrive/nowhere"
+            (Get-CaughtError { $replica | Set-WsrepDesync Off -Force }).FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
+        }
+
+        It 'hands on a run whose resync failed, with the truth about it' {
+            $run = Get-SampleRun -Desynced -KubeConfig "$TestDrive/nowhere"
+            $after = $run | Set-WsrepDesync Off -Force -PassThru -ErrorVariable errors -ErrorAction SilentlyContinue
+            $after.Backup | Should -Be 'Succeeded'
+            $after.Resync | Should -Be 'Failed'
+            $errors[0].FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
+        }
+    }
+
+    Context 'On' {
+        It 'asks the cluster that the replica carries' {
+            $replica = Get-SampleReplica -KubeConfig "$TestDrive/nowhere"
+            (Get-CaughtError { $replica | Set-WsrepDesync On }).FullyQualifiedErrorId |
+                Should -Be 'KubeConfigNotFound,GaleraBackup.Commands.SetWsrepDesyncCommand'
+        }
+
+        It 'with -WhatIf shows the statement and asks nothing' {
+            $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath), $PSScriptRoot -Script {
+                param($Module, $Tests)
+                Import-Module -Name $Module, $Tests/Pester/GaleraBackup.Testing.psm1
+                Get-SampleReplica | Set-WsrepDesync On -PassThru -WhatIf
+                Get-SampleRun -Desynced | Set-WsrepDesync Off -PassThru -WhatIf
+            }
+            $lines | Should -HaveCount 2
+            $lines[0] | Should -Match 'SET GLOBAL wsrep_desync=ON.*openstack/mariadb-server-2'
+            $lines[1] | Should -Match 'SET GLOBAL wsrep_desync=OFF.*openstack/mariadb-server-2'
+        }
+    }
+
+    Context 'a real cluster' {
+        It 'says that a pod is not there, and which are' {
+            $lab = Get-Lab
+            $caught = Get-CaughtError { Set-WsrepDesync Off @lab -Pod mariadb-server-7 }
+            $caught.FullyQualifiedErrorId | Should -BeLike 'PodNotFound,*'
+            $caught.CategoryInfo.Category | Should -Be 'ObjectNotFound'
+            $caught.ErrorDetails.RecommendedAction | Should -Match 'mariadb-server-0, mariadb-server-1, mariadb-server-2'
+        }
+
+        It 'takes a replica out and puts it back' {
+            $lab = Get-Lab
+            $replica = Test-GaleraCluster @lab | Select-BackupReplica | Set-WsrepDesync On -PassThru
+            try {
+                $replica.Desync.DesyncedAt | Should -Not -BeNullOrEmpty
+                $node = (Test-GaleraCluster @lab).Nodes[-1]
+                $node.WsrepState | Should -Be 'Donor/Desynced'
+                $node.Ready | Should -BeFalse
+            }
+            finally {
+                $back = $replica | Set-WsrepDesync Off -PassThru
+            }
+
+            $back.Desync.SyncedAt | Should -BeGreaterThan $replica.Desync.DesyncedAt
+            (Test-GaleraCluster @lab).IsSafe | Should -BeTrue
+        }
+    }
+}
