@@ -1,0 +1,192 @@
+using System.Diagnostics;
+using System.Text;
+using GaleraBackup.Runner;
+
+namespace GaleraBackup.Core.Tests.Shell;
+
+/// <summary>
+/// What the runner's pod is to its script: the fixed paths below /run in a mount namespace of its own, a data directory, a backup volume, a
+/// login, and a <c>mariadb-backup</c> first on the PATH that does as it is told.
+/// </summary>
+internal sealed class RunnerHost : IDisposable
+{
+    public const string Id = "base/2026-01-31_01-00-00";
+    public const string CompletedOk = "[00] 2026-01-31 01:00:07 completed OK!";
+
+    private const string Prepare =
+        """
+        mount -t tmpfs tmpfs /run
+        mkdir -p /run/galera-backup /run/secrets/galera-backup
+        mount --bind "$STUB/run" /run/galera-backup
+        mount --bind "$STUB/secrets" /run/secrets/galera-backup
+        """;
+
+    private const string Tool =
+        """
+        #!/bin/bash
+        printf '%s\n' "$@" >"$STUB/argv"
+        for argument in "$@"; do
+          case $argument in
+            --defaults-extra-file=*) cp -p "${argument#*=}" "$STUB/login.cnf" ;;
+            --extra-lsndir=*) lsn=${argument#*=} ;;
+          esac
+        done
+        printf 'backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 56789\nlast_lsn = 56790\n' >"$lsn/xtrabackup_checkpoints"
+        printf 'tool_name = mariadb-backup\nserver_version = 10.11.19-MariaDB-log\n' >"$lsn/xtrabackup_info"
+        cat "$STUB/log" >&2
+        . "$STUB/behaviour"
+
+        """;
+
+    private static readonly Lazy<string?> WhyNot = new(() =>
+    {
+        if (Environment.UserName != "root")
+        {
+            return "The runner's script has fixed paths below /run: this test gives it a mount namespace of its own, which only root can make.";
+        }
+
+        using var unshare = Process.Start("unshare", ["--mount", "true"]);
+        unshare.WaitForExit();
+        return unshare.ExitCode == 0 ? null : "This machine makes no mount namespaces (unshare --mount fails).";
+    });
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("galera-backup-").FullName;
+
+    public RunnerHost()
+    {
+        foreach (var name in new[] { "run", "secrets", "bin", "backup", "data/mysql" })
+        {
+            Directory.CreateDirectory(PathOf(name));
+        }
+
+        File.WriteAllText(PathOf("data/ibdata1"), new string('x', 100_000));
+        File.WriteAllText(PathOf("data/grastate.dat"), $"# GALERA saved state\nversion: 2.1\nuuid:    {Make.Uuid}\nseqno:   -1\nsafe_to_bootstrap: 0\n");
+        File.WriteAllText(PathOf("secrets/username"), "backup");
+        File.WriteAllText(PathOf("secrets/password"), "s3cr3t");
+        File.WriteAllText(PathOf("log"), "[00] 2026-01-31 01:00:00 Connecting to MariaDB server host: 10.0.0.12\n");
+        File.WriteAllBytes(PathOf("stream"), XbStream.Of(
+            ("ibdata1", new byte[200_000]),
+            ("xtrabackup_galera_info", Encoding.ASCII.GetBytes($"{Make.Uuid}:4711 0-1-5")),
+            ("backup-my.cnf", new byte[700]),
+            ("xtrabackup_info", "uuid = 11111111-2222-3333-4444-555555555555\ntool_command = --backup --galera-info\n"u8.ToArray())));
+        AddTool("mariadb-backup", Tool);
+        Behave($"cat \"$STUB/stream\"; echo '{CompletedOk}' >&2");
+        Settings = new Dictionary<string, string>
+        {
+            ["STUB"] = _folder,
+            ["PATH"] = $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["GALERA_BACKUP_ROOT"] = PathOf("backup"),
+            ["GALERA_BACKUP_ID"] = Id,
+            ["GALERA_BACKUP_HOST"] = "10.0.0.12",
+            ["GALERA_BACKUP_PORT"] = "3306",
+            ["GALERA_BACKUP_DATADIR"] = PathOf("data"),
+            ["GALERA_BACKUP_SPACE_RATIO_PERMILLE"] = "1200",
+            ["GALERA_BACKUP_GO_TIMEOUT"] = "20",
+        };
+    }
+
+    public Dictionary<string, string> Settings { get; }
+
+    /// <summary>Shell text that is run before the script, in its mount namespace.</summary>
+    public string Before { get; set; } = "";
+
+    /// <summary>Ids of what was published, partial or not.</summary>
+    public IReadOnlyList<string> Published => Children("backup/base");
+
+    /// <summary>What was not finished and is still there.</summary>
+    public IReadOnlyList<string> Unfinished => Children("backup/.partial");
+
+    public static void SkipUnlessPossible() => Assert.SkipWhen(WhyNot.Value is not null, WhyNot.Value ?? "");
+
+    public string PathOf(string name) => Path.Combine(_folder, name);
+
+    public void AddTool(string name, string text)
+    {
+        File.WriteAllText(PathOf($"bin/{name}"), text);
+        File.SetUnixFileMode(PathOf($"bin/{name}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    /// <summary>What mariadb-backup does once it has written its log.</summary>
+    public void Behave(string shell) => File.WriteAllText(PathOf("behaviour"), shell + "\n");
+
+    // .NET's children ignore SIGPIPE, a container's do not.
+    public ScriptProcess Start() => new(
+        "unshare",
+        ["--mount", "/bin/bash", "-c", $"set -e\n{Prepare}\n{Before}\nexec env --default-signal=PIPE /bin/bash -c \"$1\"", "prepare", GaleraBackup.Runner.Scripts.BackupRunner],
+        Settings);
+
+    public async Task SayGoAsync(ScriptProcess script)
+    {
+        await script.ExpectAsync("\"ready\"");
+        await File.AppendAllTextAsync(PathOf("run/go"), "go\n", TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>From its start to its end, with the word as soon as it is asked for.</summary>
+    public async Task<IReadOnlyList<RunnerEvent>> RunAsync(int expectedExitCode)
+    {
+        using var script = Start();
+        await SayGoAsync(script);
+        return await EndAsync(script, expectedExitCode);
+    }
+
+    /// <summary>The same for a run that ends before it asks.</summary>
+    public async Task<ErrorEvent> RunRefusedAsync()
+    {
+        using var script = Start();
+        var events = await EndAsync(script, expectedExitCode: 1);
+        Assert.DoesNotContain(events, step => step is ReadyEvent);
+        return Assert.Single(events.OfType<ErrorEvent>());
+    }
+
+    /// <summary>Everything the script said; every line must be an event, and nothing of it may be left running.</summary>
+    public async Task<IReadOnlyList<RunnerEvent>> EndAsync(ScriptProcess script, int expectedExitCode)
+    {
+        var exitCode = await script.WaitAsync();
+        Assert.True(exitCode == expectedExitCode, $"It ended with {exitCode}.\n{string.Join('\n', script.Lines)}\n{script.Errors}");
+        await AssertNoProcessIsLeftAsync();
+        return [.. script.Lines.Select(line =>
+        {
+            var step = RunnerEvent.Parse(line);
+            Assert.True(step is not null, $"No event: {line}");
+            return step;
+        })];
+    }
+
+    public void AssertNoBackup()
+    {
+        Assert.Empty(Published);
+        Assert.Empty(Unfinished);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private IReadOnlyList<string> Children(string name) =>
+        Directory.Exists(PathOf(name)) ? [.. Directory.EnumerateFileSystemEntries(PathOf(name)).Select(path => Path.GetFileName(path)!)] : [];
+
+    // Whatever the script starts has our folder in its environment.
+    private async Task AssertNoProcessIsLeftAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        IReadOnlyList<string> left;
+        while ((left = [.. Directory.EnumerateDirectories("/proc").Where(IsOurs)]).Count > 0)
+        {
+            Assert.False(limit.IsCancellationRequested, $"Left running: {string.Join(", ", left.Select(path => TryRead($"{path}/cmdline")))}");
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        bool IsOurs(string path) =>
+            int.TryParse(Path.GetFileName(path), out _) && TryRead($"{path}/environ").Contains(_folder, StringComparison.Ordinal);
+    }
+
+    private static string TryRead(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return ""; // It ended meanwhile.
+        }
+    }
+}
