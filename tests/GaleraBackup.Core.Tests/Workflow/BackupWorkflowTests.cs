@@ -496,6 +496,33 @@ public sealed class BackupWorkflowTests
     }
 
     [Fact]
+    public async Task A_cancelled_runs_replica_does_not_wait_for_the_pods_end()
+    {
+        using var stop = new CancellationTokenSource();
+        _cluster.GracePeriod = TimeSpan.FromSeconds(20);
+        _cluster.OnGo = _ => stop.Cancel();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _cluster.RunAsync(BackupWorkflow.RunAsync(_cluster.Context, Request, stop.Token)));
+
+        Assert.Equal([Off, "runner deleted"], _cluster.StepsAmong(Off, "runner deleted"));
+        AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task A_desync_that_fails_is_undone_before_it_says_so()
+    {
+        _cluster.Target.StaysReady = true;
+        var token = TestContext.Current.CancellationToken;
+        var plan = await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request, token));
+        await using var session = await _cluster.RunAsync(DesyncSession.OpenAsync(_cluster.Context, plan.Replica, Request.Desync, token));
+
+        var failure = await Assert.ThrowsAsync<GaleraBackupException>(() => _cluster.RunAsync(session.DesyncAsync(token)));
+
+        Assert.Equal(("DesyncTimedOut", FailureKind.TimedOut), (failure.ErrorId, failure.Kind));
+        AssertNothingIsLeft();
+    }
+
+    [Fact]
     public async Task A_plan_shows_the_pod_and_changes_nothing()
     {
         var plan = await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request, TestContext.Current.CancellationToken));

@@ -65,6 +65,9 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     /// <summary>Another run's runner was created a moment earlier, with the same name.</summary>
     public bool RunnerNameIsTaken { get; set; }
 
+    /// <summary>How long a pod takes to end once it is deleted.</summary>
+    public TimeSpan GracePeriod { get; set; }
+
     /// <summary>Ids on the backup claim; a trailing <c>?</c> marks a partial one.</summary>
     public List<string> Backups { get; } = [];
 
@@ -271,7 +274,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
 
     public string RenderPod(RunnerPod pod) => $"name: {pod.Name}";
 
-    public Task DeletePodAsync(string ns, string name, TimeSpan gracePeriod, CancellationToken cancellationToken)
+    public async Task DeletePodAsync(string ns, string name, TimeSpan gracePeriod, CancellationToken cancellationToken)
     {
         FakeRunner? runner;
         lock (_lock)
@@ -279,16 +282,20 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
             _pods.TryGetValue(name, out runner);
         }
 
-        return runner is null
-            ? Task.CompletedTask
-            : ActAsync(
-                $"{runner.Role} deleted",
-                () =>
-                {
-                    _pods.Remove(name);
-                    runner.Log.Writer.TryComplete();
-                },
-                cancellationToken);
+        if (runner is null)
+        {
+            return;
+        }
+
+        await Task.Delay(GracePeriod, Clock, cancellationToken);
+        await ActAsync(
+            $"{runner.Role} deleted",
+            () =>
+            {
+                _pods.Remove(name);
+                runner.Log.Writer.TryComplete();
+            },
+            cancellationToken);
     }
 
     public async IAsyncEnumerable<string> FollowLogAsync(
@@ -656,7 +663,7 @@ public sealed class FakeRunner(FakeCluster cluster, RunnerPod? spec)
     }
 
     /// <summary>Somebody deletes the pod.</summary>
-    public void Vanish() => cluster.DeletePodAsync("openstack", spec!.Name, TimeSpan.Zero, CancellationToken.None);
+    public void Vanish() => _ = cluster.DeletePodAsync("openstack", spec!.Name, TimeSpan.Zero, CancellationToken.None);
 
     public void End(int exitCode, string? reason = null) => cluster.Change(
         () =>
