@@ -80,11 +80,36 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
             }
         }
 
-        if (Directory.Exists("/run/netns"))
+        await RemoveNetworksAsync(cancellationToken);
+    }
+
+    private static async Task RemoveNetworksAsync(CancellationToken cancellationToken)
+    {
+        const string Networks = "/run/netns";
+        const string Own = "cni-";
+        for (var round = 0; round < 8 && Directory.Exists(Networks); round++)
         {
-            foreach (var name in Directory.EnumerateFileSystemEntries("/run/netns", "cni-*"))
+            var entries = Directory.EnumerateFileSystemEntries(Networks)
+                .ToLookup(entry => Path.GetFileName(entry).StartsWith(Own, StringComparison.Ordinal));
+            foreach (var network in entries[true])
             {
-                await Tool.TryRunAsync("ip", ["netns", "delete", Path.GetFileName(name)], cancellationToken);
+                await Tool.TryRunAsync("umount", ["--lazy", network], cancellationToken);
+            }
+
+            if (!Mounts.All().Any(mount => mount.StartsWith($"{Networks}/{Own}", StringComparison.Ordinal)))
+            {
+                foreach (var network in entries[true])
+                {
+                    File.Delete(network);
+                }
+
+                return;
+            }
+
+            // Somebody's first "ip netns add" mounts the folder over itself, and over what was in it.
+            if (!entries[false].Any())
+            {
+                await Tool.TryRunAsync("umount", [Networks], cancellationToken);
             }
         }
     }
@@ -95,9 +120,19 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
             .SelectMany(ReadProcesses).Select(line => int.Parse(line, System.Globalization.CultureInfo.InvariantCulture)).Distinct();
 
     /// <summary>Whether a database server runs in a pod.</summary>
-    public static bool DatabaseRuns() =>
-        ContainerProcesses().Select(ProcessTable.Read)
-            .Any(process => process is { Arguments: [var program, ..] } && Path.GetFileName(program) is "mariadbd" or "mysqld");
+    public static bool DatabaseRuns() => DatabaseServers().Any();
+
+    /// <summary>The names of the members whose server runs, also while it ends.</summary>
+    public static IEnumerable<string> DatabaseMembers()
+    {
+        const string Name = "--wsrep-node-name=";
+        return DatabaseServers().Select(server =>
+            server.Arguments.FirstOrDefault(argument => argument.StartsWith(Name, StringComparison.Ordinal))?[Name.Length..] ?? "");
+    }
+
+    private static IEnumerable<ProcessEntry> DatabaseServers() =>
+        ContainerProcesses().Select(ProcessTable.Read).OfType<ProcessEntry>()
+            .Where(process => process.Arguments is [var program, ..] && Path.GetFileName(program) is "mariadbd" or "mysqld");
 
     private static string[] ReadProcesses(string file)
     {

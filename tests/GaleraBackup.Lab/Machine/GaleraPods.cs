@@ -131,28 +131,13 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
     /// <summary>Ends all pods; the database's pod 0 after the others, so that it may start the cluster again.</summary>
     public async Task ShutDownAsync(CancellationToken cancellationToken)
     {
-        await ScaleAsync(0, cancellationToken);
-        var others = await client.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: cancellationToken);
-        // The StatefulSet ends its pods one by one; but only pod 0 has to wait.
-        foreach (var pod in others.Items.Where(pod => IsMember(pod) && pod.Metadata.Name != ClusterNames.Pod(0)))
-        {
-            await DeletePodAsync(pod, 30, cancellationToken);
-        }
-
-        foreach (var pod in others.Items.Where(pod => !IsMember(pod)))
+        var pods = await client.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: cancellationToken);
+        foreach (var pod in pods.Items.Where(pod => !IsMember(pod)))
         {
             await DeletePodAsync(pod, pod.Spec.NodeName == Lab.Node ? 10 : 0, cancellationToken);
         }
 
-        for (var deadline = DateTime.UtcNow.AddSeconds(90); DateTime.UtcNow < deadline; await Task.Delay(300, cancellationToken))
-        {
-            if ((await client.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: cancellationToken)).Items.Count == 0)
-            {
-                return;
-            }
-        }
-
-        narrator.Say("Some pods did not end in 90 s; killing what is left");
+        await EndMembersAsync(cancellationToken);
         await DeletePodsAsync(grace: 0, cancellationToken);
     }
 
@@ -240,7 +225,7 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
     private async Task RestartAllAsync(CancellationToken cancellationToken)
     {
         narrator.Say("Nothing moves: restarting the whole cluster, with pod 0's copy of the data");
-        await StopAllAsync(cancellationToken);
+        await EndMembersAsync(cancellationToken);
         AllowBootstrap();
         await ScaleAsync(Replicas, cancellationToken);
     }
@@ -248,7 +233,7 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
     private async Task RecreateAsync(CancellationToken cancellationToken)
     {
         narrator.Say("The databases do not come back: making them anew, empty. Backups stay");
-        await StopAllAsync(cancellationToken);
+        await EndMembersAsync(cancellationToken);
         foreach (var volume in Enumerable.Range(0, Replicas).Select(paths.DataVolume))
         {
             Cache.Discard(volume);
@@ -258,19 +243,36 @@ internal sealed class GaleraPods(IKubernetes client, LabPaths paths, Narrator na
         await ScaleAsync(Replicas, cancellationToken);
     }
 
-    private async Task StopAllAsync(CancellationToken cancellationToken)
+    // kubelet looks for pods to forget every ten seconds only; that the servers have ended is seen at once.
+    private async Task EndMembersAsync(CancellationToken cancellationToken)
     {
         await ScaleAsync(0, cancellationToken);
-        for (var deadline = DateTime.UtcNow.AddSeconds(60); DateTime.UtcNow < deadline; await Task.Delay(300, cancellationToken))
+        var members = await MembersAsync(cancellationToken);
+        await EndAsync(members.Where(pod => pod.Metadata.Name != ClusterNames.Pod(0)), left: [ClusterNames.Pod(0)]);
+        await EndAsync(members.Where(pod => pod.Metadata.Name == ClusterNames.Pod(0)), left: []);
+        foreach (var pod in await MembersAsync(cancellationToken))
         {
-            var pods = await MembersAsync(cancellationToken);
-            if (pods.Count == 0 && !Containers.DatabaseRuns())
-            {
-                return;
-            }
+            await DeletePodAsync(pod, 0, cancellationToken);
         }
 
-        await DeletePodsAsync(grace: 0, cancellationToken);
+        async Task EndAsync(IEnumerable<V1Pod> pods, string[] left)
+        {
+            foreach (var pod in pods)
+            {
+                await DeletePodAsync(pod, 30, cancellationToken);
+            }
+
+            for (var deadline = DateTime.UtcNow.AddSeconds(45); Containers.DatabaseMembers().Except(left).Any();)
+            {
+                if (DateTime.UtcNow > deadline)
+                {
+                    narrator.Say("Some members do not end in 45 s");
+                    break;
+                }
+
+                await Task.Delay(200, cancellationToken);
+            }
+        }
     }
 
     // After all members were killed, none of them is known to have the last write-set, and Galera starts from none. Pod 0's copy is

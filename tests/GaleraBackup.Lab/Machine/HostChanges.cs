@@ -230,6 +230,11 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
 
                     break;
                 case HostChangeKind.Path:
+                    if (IsMountPoint(change.Target) && !Directory.EnumerateFileSystemEntries(change.Target).Any())
+                    {
+                        await Tool.TryRunAsync("umount", [change.Target], cancellationToken);
+                    }
+
                     RemoveMade(change.Target);
                     break;
                 case HostChangeKind.Package:
@@ -276,7 +281,7 @@ internal sealed class HostChanges(LabPaths paths, HostJournal journal)
             }
         }
 
-        if (!Directory.EnumerateFileSystemEntries(path).Any())
+        if (!Directory.EnumerateFileSystemEntries(path).Any() && !IsMountPoint(path))
         {
             Directory.Delete(path);
         }
