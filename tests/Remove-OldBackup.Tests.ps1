@@ -125,6 +125,15 @@ Describe 'Remove-OldBackup' {
             "$elsewhere/base/2025-01-01_01-00-00/backup.stream.gz" | Should -Exist
         }
 
+        It 'neither measures nor removes what a link inside a backup leads to' {
+            $elsewhere = (New-Item -ItemType Directory -Path "TestDrive:/$([guid]::NewGuid())").FullName
+            [System.IO.File]::WriteAllBytes("$elsewhere/large", [byte[]]::new(5MB))
+            $null = New-Item -ItemType SymbolicLink -Path "$root/base/2026-01-01_01-00-00/folder" -Target $elsewhere
+            $null = New-Item -ItemType SymbolicLink -Path "$root/base/2026-01-01_01-00-00/gone" -Target "$elsewhere/nothing"
+            (Remove-OldBackup -Path $root -KeepLast 2).SizeBytes | Should -BeLessThan 4MB
+            "$elsewhere/large" | Should -Exist
+        }
+
         It 'leaves the rest of the root as it was' {
             $null = Remove-OldBackup -Path $root -KeepLast 1
             (Get-ChildItem -LiteralPath $root -Recurse -File -Force).FullName | Should -Be @(

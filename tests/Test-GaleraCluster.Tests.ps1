@@ -51,7 +51,9 @@ Describe 'Test-GaleraCluster' {
     Context 'a kubeconfig that cannot be used' {
         It 'is an error that names the file: <Name>' -ForEach @(
             @{ Name = 'it is not there'; Text = $null; ErrorId = 'KubeConfigNotFound' }
+            @{ Name = 'it is no YAML'; Text = "a: [`nb"; ErrorId = 'KubeConfigInvalid' }
             @{ Name = 'it is YAML of another kind'; Text = '- 1'; ErrorId = 'KubeConfigInvalid' }
+            @{ Name = 'its lists are null'; Text = "contexts: null`nclusters: null`nusers: null"; ErrorId = 'ContextNotFound' }
             @{ Name = 'it has no context'; Text = "apiVersion: v1`nkind: Config"; ErrorId = 'ContextNotFound' }
             @{ Name = 'it is empty'; Text = ''; ErrorId = 'KubeConfigInvalid' }
         ) {

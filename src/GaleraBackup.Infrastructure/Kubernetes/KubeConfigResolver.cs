@@ -68,7 +68,9 @@ internal static class KubeConfigResolver
                 ? KubernetesClientConfiguration.BuildConfigFromConfigObject(config, wanted)
                 : throw ContextNotFound($"{string.Join(", ", files)} has no context '{wanted}'.", config);
         }
-        catch (Exception exception) when (exception is KubeConfigException or YamlException or IOException or UnauthorizedAccessException or FormatException)
+        catch (Exception exception) when (
+            exception is KubeConfigException or YamlException or IOException or UnauthorizedAccessException or FormatException
+            or InvalidOperationException) // What YamlDotNet's scanner throws for some text that is no YAML.
         {
             throw new GaleraBackupException(
                 "KubeConfigInvalid", FailureKind.Refused,
@@ -81,6 +83,11 @@ internal static class KubeConfigResolver
     {
         var config = KubernetesClientConfiguration.LoadKubeConfig(file, useRelativePaths: false)
             ?? throw new KubeConfigException($"{file} is empty.");
+
+        // As kubectl writes them once the last entry is gone.
+        config.Clusters ??= [];
+        config.Users ??= [];
+        config.Contexts ??= [];
         var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
 
         // Relative paths are relative to the file in which they stand; after the merge nobody would know which one that was.

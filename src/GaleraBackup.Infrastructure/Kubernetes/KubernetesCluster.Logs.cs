@@ -29,9 +29,11 @@ internal sealed partial class KubernetesCluster
                 {
                     position.Restart();
                     var (read, line) = await ReadLineAsync(log, cancellationToken).ConfigureAwait(false);
-                    while (line is not null)
+
+                    // A line without an end is the last one, or was cut off: then it comes again, whole.
+                    while (line is { } one && (one.IsWhole || ended))
                     {
-                        if (position.Take(line) is { } text)
+                        if (position.Take(one.Text) is { } text)
                         {
                             backOff.Reset();
                             yield return text;
@@ -81,16 +83,14 @@ internal sealed partial class KubernetesCluster
         pod is null or { Phase: "Succeeded" or "Failed" }
         || pod.Containers.Any(candidate => candidate.Name == container && candidate.ExitCode is not null);
 
-    private async Task<(LogState State, StreamReader? Log)> OpenLogAsync(
+    private async Task<(LogState State, LineReader? Log)> OpenLogAsync(
         string action, string ns, string podName, string container, bool follow, CancellationToken cancellationToken)
     {
         try
         {
             var stream = await client.CoreV1.ReadNamespacedPodLogAsync(
                 podName, ns, container, follow: follow, timestamps: true, cancellationToken: cancellationToken).ConfigureAwait(false);
-
-            // The reader replaces what is no UTF-8.
-            return (LogState.Open, new StreamReader(stream));
+            return (LogState.Open, new LineReader(stream));
         }
         catch (Exception exception) when (ApiErrors.StatusOf(exception) == HttpStatusCode.NotFound)
         {
@@ -111,11 +111,11 @@ internal sealed partial class KubernetesCluster
     }
 
     /// <summary>(true, null) at the end, (false, null) if the connection broke.</summary>
-    private static async Task<(bool Read, string? Line)> ReadLineAsync(StreamReader log, CancellationToken cancellationToken)
+    private static async Task<(bool Read, (string Text, bool IsWhole)? Line)> ReadLineAsync(LineReader log, CancellationToken cancellationToken)
     {
         try
         {
-            return (true, await log.ReadLineAsync(cancellationToken).ConfigureAwait(false));
+            return (true, await log.ReadAsync(cancellationToken).ConfigureAwait(false));
         }
         catch (Exception exception) when (ApiErrors.IsOfTheApi(exception, cancellationToken))
         {

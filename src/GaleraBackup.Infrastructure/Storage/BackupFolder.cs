@@ -8,6 +8,14 @@ public sealed class BackupFolder : IBackupStore
 {
     private const string SuccessMarker = "backup.successful";
 
+    // A backup is as large as its own files: what a link leads to is neither measured nor, as Directory.Delete has it, removed.
+    private static readonly EnumerationOptions OwnFiles = new()
+    {
+        RecurseSubdirectories = true,
+        AttributesToSkip = FileAttributes.ReparsePoint,
+        IgnoreInaccessible = false,
+    };
+
     private readonly DirectoryInfo _root;
 
     private BackupFolder(DirectoryInfo root)
@@ -82,7 +90,7 @@ public sealed class BackupFolder : IBackupStore
                 Type = type,
                 Base = baseStamp,
                 CreatedAt = createdAt,
-                SizeBytes = folder.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length),
+                SizeBytes = folder.EnumerateFiles("*", OwnFiles).Sum(file => file.Length),
                 State = File.Exists(Path.Combine(folder.FullName, SuccessMarker)) ? BackupState.Complete : BackupState.Partial,
                 Location = Location,
             }
