@@ -514,12 +514,19 @@ public sealed class BackupWorkflowTests
         _cluster.Target.StaysReady = true;
         var token = TestContext.Current.CancellationToken;
         var plan = await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request, token));
-        await using var session = await _cluster.RunAsync(DesyncSession.OpenAsync(_cluster.Context, plan.Replica, Request.Desync, token));
+        var session = await _cluster.RunAsync(DesyncSession.OpenAsync(_cluster.Context, plan.Replica, Request.Desync, token));
+        try
+        {
+            var failure = await Assert.ThrowsAsync<GaleraBackupException>(() => _cluster.RunAsync(session.DesyncAsync(token)));
 
-        var failure = await Assert.ThrowsAsync<GaleraBackupException>(() => _cluster.RunAsync(session.DesyncAsync(token)));
-
-        Assert.Equal(("DesyncTimedOut", FailureKind.TimedOut), (failure.ErrorId, failure.Kind));
-        AssertNothingIsLeft();
+            Assert.Equal(("DesyncTimedOut", FailureKind.TimedOut), (failure.ErrorId, failure.Kind));
+            AssertNothingIsLeft();
+        }
+        finally
+        {
+            var closing = session.DisposeAsync().AsTask();
+            await _cluster.RunUntilAsync(() => closing.IsCompleted);
+        }
     }
 
     [Fact]
