@@ -100,13 +100,18 @@ internal static class RunnerPodManifest
         {
             yield return new V1VolumeMount
             {
-                Name = DataVolume, MountPath = data.MountPath, SubPath = data.SubPath, ReadOnlyProperty = true,
+                Name = DataVolume,
+                MountPath = data.MountPath,
+                SubPath = data.SubPath,
+                ReadOnlyProperty = true,
             };
         }
 
         yield return new V1VolumeMount
         {
-            Name = BackupVolume, MountPath = pod.BackupMountPath, ReadOnlyProperty = pod.BackupReadOnly ? true : null,
+            Name = BackupVolume,
+            MountPath = pod.BackupMountPath,
+            ReadOnlyProperty = pod.BackupReadOnly ? true : null,
         };
         yield return new V1VolumeMount { Name = RunVolume, MountPath = RunnerPod.RunPath };
         yield return new V1VolumeMount { Name = TemporaryVolume, MountPath = "/tmp" };

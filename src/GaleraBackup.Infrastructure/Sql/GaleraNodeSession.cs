@@ -105,11 +105,11 @@ internal sealed class GaleraNodeSession(PodSnapshot pod, string connectionString
         }
         catch (MySqlException exception)
         {
-            throw SqlErrors.From(exception, pod, forward?.LastError);
+            throw SqlErrors.From(exception, pod, forward);
         }
         catch (Exception exception) when (exception is InvalidOperationException or IOException)
         {
-            throw SqlErrors.Lost(exception, pod, forward?.LastError); // "Connection must be Open", after it was lost.
+            throw SqlErrors.Lost(exception, pod, forward); // "Connection must be Open", after it was lost.
         }
         finally
         {

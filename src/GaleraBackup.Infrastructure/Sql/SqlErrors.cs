@@ -1,3 +1,4 @@
+using GaleraBackup.Infrastructure.Kubernetes;
 using MySqlConnector;
 
 namespace GaleraBackup.Infrastructure.Sql;
@@ -8,13 +9,15 @@ internal static class SqlErrors
     private const MySqlErrorCode AccessDeniedWithoutPassword = (MySqlErrorCode)1698;
     private const MySqlErrorCode ConnectionKilled = (MySqlErrorCode)1927;
 
-    /// <param name="forward">What the port-forward knows: the driver sees no more than a closed socket.</param>
-    public static GaleraBackupException From(MySqlException exception, PodSnapshot pod, GaleraBackupException? forward) => exception.ErrorCode switch
+    /// <param name="forward">The driver sees no more than a closed socket; this one knows why.</param>
+    public static GaleraBackupException From(MySqlException exception, PodSnapshot pod, PortForward? forward) => exception.ErrorCode switch
     {
         MySqlErrorCode.AccessDenied or MySqlErrorCode.DatabaseAccessDenied or MySqlErrorCode.HostNotPrivileged or AccessDeniedWithoutPassword => new(
             "SqlAccessDenied", FailureKind.Denied,
             $"The server in pod {pod.Namespace}/{pod.Name} refuses the login: {exception.Message}",
-            "Check -Credential, or the Secret that the pod's environment names.", pod.Name),
+            "Check -Credential, or the Secret that the pod's environment names."
+            + (forward is null ? "" : " Through a port-forward the server takes the client for localhost: the account must be good for that host."),
+            pod.Name),
         MySqlErrorCode.SpecifiedAccessDeniedError => new(
             "SqlAccessDenied", FailureKind.Denied,
             $"The login may not do this on pod {pod.Namespace}/{pod.Name}: {exception.Message}",
@@ -29,11 +32,11 @@ internal static class SqlErrors
     };
 
     /// <summary>What may be well again later, and what no second attempt mends: a port-forward that the API does not allow.</summary>
-    public static GaleraBackupException Lost(Exception exception, PodSnapshot pod, GaleraBackupException? forward) =>
-        forward is { Kind: FailureKind.Denied }
-            ? forward
+    public static GaleraBackupException Lost(Exception exception, PodSnapshot pod, PortForward? forward) =>
+        forward?.LastError is { Kind: FailureKind.Denied } denied
+            ? denied
             : new GaleraBackupException(
                 "SqlUnreachable", FailureKind.Unreachable,
-                $"The server in pod {pod.Namespace}/{pod.Name} does not answer: {forward?.Message ?? exception.Message}",
-                forward?.Recommendation ?? "Check that it runs, and the way to it: -Via Direct inside the cluster, -Via PortForward outside.", pod.Name);
+                $"The server in pod {pod.Namespace}/{pod.Name} does not answer: {forward?.LastError?.Message ?? exception.Message}",
+                forward?.LastError?.Recommendation ?? "Check that it runs, and the way to it: -Via Direct inside the cluster, -Via PortForward outside.", pod.Name);
 }

@@ -6,9 +6,7 @@ namespace GaleraBackup.Infrastructure.Sql;
 /// <summary>Reads <see cref="WsrepStatus"/> in one round trip.</summary>
 internal static class WsrepStatusReader
 {
-    /// <summary>
-    /// SHOW, not information_schema: a node that is not in the primary component answers a SELECT from any table with error 1047.
-    /// </summary>
+    /// <summary>SHOW is answered in every state of the node; a SELECT from a table is not while it is in no primary component (error 1047).</summary>
     public const string Statement = """
         SHOW GLOBAL STATUS WHERE Variable_name IN (
           'wsrep_ready', 'wsrep_connected', 'wsrep_cluster_status', 'wsrep_local_state', 'wsrep_local_state_comment', 'wsrep_cluster_size',
