@@ -10,7 +10,7 @@ namespace Acceptance;
 public sealed class LabFixture : IAsyncLifetime
 {
     /// <summary>Large enough for a copy of some seconds, small enough for a suite of many.</summary>
-    private const long LoadBytes = 96L << 20;
+    private const long LoadBytes = 64L << 20;
 
     private string? _whyNot;
     private Lab? _lab;

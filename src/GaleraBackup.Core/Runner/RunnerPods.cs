@@ -16,6 +16,9 @@ public sealed record RunnerOptions
 
     /// <summary>For the whole runner. The vendor's is 21600 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(21600);
+
+    /// <summary>How long the runner waits, once it is ready, for the word that the replica is desynced.</summary>
+    public TimeSpan GoTimeout { get; init; } = TimeSpan.FromMinutes(15);
 }
 
 /// <summary>Builds the pods that run beside a replica: pure, so that -WhatIf shows exactly what would be created.</summary>
@@ -23,9 +26,7 @@ public static class RunnerPods
 {
     private const string BackupMountPath = "/var/backup";
     private const int MySqlPort = 3306;
-
-    /// <summary>How long the runner waits, once it is ready, for the word that the replica is desynced.</summary>
-    private static readonly TimeSpan GoTimeout = TimeSpan.FromMinutes(15);
+    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(10);
 
     /// <summary>The pod <c>mariadb-phy-backup-runner-TIMESTAMP</c>.</summary>
     /// <param name="owner">Uid and gid of the data directory, for a pod whose spec does not say as whom it runs.</param>
@@ -44,13 +45,15 @@ public static class RunnerPods
                 ["GALERA_BACKUP_PORT"] = MySqlPort.ToString(CultureInfo.InvariantCulture),
                 ["GALERA_BACKUP_DATADIR"] = DataDirectory(replica),
                 ["GALERA_BACKUP_SPACE_RATIO_PERMILLE"] = decimal.Ceiling(options.RequiredSpaceRatio * 1000).ToString(CultureInfo.InvariantCulture),
-                ["GALERA_BACKUP_GO_TIMEOUT"] = GoTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture),
+                ["GALERA_BACKUP_GO_TIMEOUT"] = Math.Ceiling(options.GoTimeout.TotalSeconds).ToString(CultureInfo.InvariantCulture),
             },
             Data = new DataVolume(layout.DataClaim, layout.DataMountPath, layout.DataSubPath),
             Login = replica.Scope.BackupCredential is null
                 ? layout.BackupLogin ?? layout.AdminLogin
                 : new LoginReference(null, new SecretKeyReference(pod.Name, "username"), new SecretKeyReference(pod.Name, "password")),
-            ActiveDeadline = options.Timeout,
+
+            // The cluster's own limit is for a run whose orchestrator died; ours, which can tell what happened, must come first.
+            ActiveDeadline = options.GoTimeout + options.Timeout + Margin,
         };
     }
 

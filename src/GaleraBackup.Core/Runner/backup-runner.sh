@@ -57,6 +57,7 @@ log_events() {
 
 check_settings() {
   local stamp='[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}'
+  ((BASH_VERSINFO[0] >= 5)) || fail BashTooOld "The image has bash $BASH_VERSION; the runner needs 5.0 or later."
   [[ $id =~ ^base/$stamp$ ]] || fail InvalidBackupId "'$id' is not a full backup's id."
   [[ -d $root ]] || fail BackupPathMissing "There is no directory $root on the backup volume."
   [[ ! -e $root/$id ]] || fail BackupExists "$id is already on the backup volume."

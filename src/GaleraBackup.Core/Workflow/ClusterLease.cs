@@ -70,7 +70,6 @@ public sealed class ClusterLease : IAsyncDisposable
             // Another run was faster by a moment.
             throw Held(await kubernetes.ReadLeaseAsync(wanted.Namespace, wanted.Name, cancellationToken).ConfigureAwait(false) ?? wanted);
         }
-
         catch (OperationCanceledException)
         {
             await ForgetAsync(context, wanted).ConfigureAwait(false);

@@ -73,6 +73,7 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
                 BackupPath = BackupPath,
                 RequiredSpaceRatio = RequiredSpaceRatio,
                 Timeout = Timeout,
+                GoTimeout = DesyncTimeout + TimeSpan.FromMinutes(5),
             },
         };
         if (!ShouldProcess(Describe(request), "Back up"))
