@@ -27,6 +27,9 @@ switch ($Task) {
     'Test' {
         dotnet test --configuration $Configuration
         ./tests/Invoke-PesterSuite.ps1
+        if ($LASTEXITCODE -ne 0) {
+            throw 'The Pester suite failed.'
+        }
     }
     'Pack' {
         dotnet build src/GaleraBackup/GaleraBackup.csproj --configuration Release

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using GaleraBackup.Infrastructure.Kubernetes;
 using GaleraBackup.Infrastructure.Sql;
 using GaleraBackup.Ports;
@@ -30,10 +31,25 @@ public sealed class ClusterGateway : IDisposable
 
     public void Dispose() => Kubernetes.Dispose();
 
+    // Only here the client's certificate and key are read.
+    private static k8s.Kubernetes Create(k8s.KubernetesClientConfiguration config)
+    {
+        try
+        {
+            return KubernetesClientFactory.Create(config);
+        }
+        catch (Exception exception) when (
+            exception is CryptographicException or IOException or UnauthorizedAccessException or FormatException or ArgumentException
+            or k8s.Exceptions.KubeConfigException)
+        {
+            throw KubeConfigResolver.Invalid($"The kubeconfig's entry for {config.Host}", exception);
+        }
+    }
+
     private static ClusterGateway Open(ClusterScope scope)
     {
         var (config, inCluster) = KubeConfigResolver.Resolve(scope);
-        var client = KubernetesClientFactory.Create(config);
+        var client = Create(config);
         return new ClusterGateway(client, string.IsNullOrWhiteSpace(config.Namespace) ? "default" : config.Namespace.Trim(), inCluster);
     }
 }

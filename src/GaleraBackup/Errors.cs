@@ -22,6 +22,6 @@ internal static class Errors
         FailureKind.NotFound => ErrorCategory.ObjectNotFound,
         FailureKind.Unreachable => ErrorCategory.ConnectionError,
         FailureKind.TimedOut => ErrorCategory.OperationTimeout,
-        _ => ErrorCategory.NotSpecified,
+        _ => ErrorCategory.InvalidResult,
     };
 }

@@ -24,12 +24,7 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
 
     protected virtual void Dispose(bool disposing)
     {
-        foreach (var signal in _signals)
-        {
-            signal.Dispose();
-        }
-
-        _signals.Clear();
+        StopListening();
         _stopping.Dispose();
     }
 
@@ -84,6 +79,7 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
         finally
         {
             EndIfSignalled();
+            StopListening();
         }
     }
 
@@ -105,6 +101,17 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
                 _stopping.Cancel();
             }));
         }
+    }
+
+    // Only while work of ours runs: at any other moment a signal is the process's own affair, and our clean-up hangs on its exit.
+    private void StopListening()
+    {
+        foreach (var signal in _signals)
+        {
+            signal.Dispose();
+        }
+
+        _signals.Clear();
     }
 
     private void EndIfSignalled()

@@ -109,6 +109,19 @@ public sealed class WaysOutTests(LabFixture fixture) : LabTest(fixture)
         Assert.Empty(result.Errors);
     }
 
+    [Theory]
+    [InlineData("$replica | Set-WsrepDesync On; $replica | Set-WsrepDesync Off")]
+    [InlineData("Set-WsrepDesync On @cluster -Pod mariadb-server-2; Set-WsrepDesync Off @cluster -Pod mariadb-server-2")]
+    public async Task Off_finds_this_sessions_desync_from_whatever_it_is_given(string script)
+    {
+        var replica = Module.Invoke("Test-GaleraCluster @cluster | Select-BackupReplica", Cluster).Single<BackupReplica>();
+
+        var result = Module.Invoke(script, Cluster, ("replica", replica));
+
+        Assert.Empty(result.Errors);
+        Assert.Equal("Synced", await WsrepStateAsync(2));
+    }
+
     [Fact]
     public void A_wrong_password_is_a_finding_and_no_crash()
     {

@@ -46,6 +46,9 @@ public sealed record BackupRun
     /// <summary>The claim that holds the backup.</summary>
     public required string BackupClaim { get; init; }
 
+    /// <summary>The backup root: a folder on that claim; empty for the claim's own root.</summary>
+    public string BackupPath { get; init; } = "";
+
     /// <summary>Name of the runner pod.</summary>
     public required string RunnerPod { get; init; }
 

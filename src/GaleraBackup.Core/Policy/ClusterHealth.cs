@@ -44,6 +44,11 @@ public static class ClusterHealth
             yield return Error("PodNotReady", node.Pod, $"The pod is not Ready. See: kubectl describe pod {node.Pod}");
         }
 
+        if (node.PodSnapshot.Terminating)
+        {
+            yield return Error("PodTerminating", node.Pod, "The pod is being deleted: a rolling update or an eviction is under way. Wait until it is over.");
+        }
+
         if (node.Problem is { } problem)
         {
             yield return problem;

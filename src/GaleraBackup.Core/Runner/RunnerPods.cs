@@ -63,7 +63,11 @@ public static class RunnerPods
         {
             // PID 1 has no default signal handlers: without the trap the pod would linger for its whole grace period.
             Script = "trap 'exit 0' TERM INT; sleep infinity & wait",
-            Environment = new Dictionary<string, string> { ["GALERA_BACKUP_ROOT"] = RootOf(backupPath) },
+            Environment = new Dictionary<string, string>
+            {
+                ["GALERA_BACKUP_ROOT"] = RootOf(backupPath),
+                ["GALERA_BACKUP_STORE"] = Scripts.BackupStore,
+            },
             ActiveDeadline = TimeSpan.FromHours(1),
         };
 

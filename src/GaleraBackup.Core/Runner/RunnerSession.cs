@@ -12,6 +12,9 @@ public sealed class RunnerSession : IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(45);
+
+    /// <summary>For a command in a pod that only passes a word.</summary>
+    private static readonly TimeSpan ExecTimeout = TimeSpan.FromSeconds(60);
     private static readonly HashSet<string> HopelessReasons = new(StringComparer.Ordinal)
     {
         "ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
@@ -29,6 +32,7 @@ public sealed class RunnerSession : IAsyncDisposable
     private ErrorEvent? _error;
     private ResultEvent? _result;
     private bool _going;
+    private long _wentAt;
     private bool _hasSecret;
     private bool _hasPod;
     private bool _disposed;
@@ -49,6 +53,16 @@ public sealed class RunnerSession : IAsyncDisposable
             {
                 return [.. _log];
             }
+        }
+    }
+
+    // One limit for the whole of what follows the word, however many steps it is waited for in.
+    private TimeSpan Remaining
+    {
+        get
+        {
+            var remaining = _timeout - _context.Clock.GetElapsedTime(_wentAt);
+            return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
         }
     }
 
@@ -84,8 +98,8 @@ public sealed class RunnerSession : IAsyncDisposable
             return null;
         }
 
-        var result = await context.Kubernetes.ExecAsync(
-            node.PodSnapshot.Namespace, node.Pod, layout.Container, ["stat", "-c", "%u %g", layout.DataMountPath], cancellationToken).ConfigureAwait(false);
+        var result = await ExecAsync(
+            context, node.PodSnapshot.Namespace, node.Pod, layout.Container, ["stat", "-c", "%u %g", layout.DataMountPath], cancellationToken).ConfigureAwait(false);
         var parts = result.Output.Split(' ', StringSplitOptions.TrimEntries);
         return result.ExitCode == 0 && parts.Length == 2 && long.TryParse(parts[0], out var uid) && long.TryParse(parts[1], out var gid)
             ? (uid, gid)
@@ -99,8 +113,9 @@ public sealed class RunnerSession : IAsyncDisposable
     public async Task GoAsync(CancellationToken cancellationToken)
     {
         _going = true;
-        var result = await _context.Kubernetes.ExecAsync(
-            Pod.Namespace, Pod.Name, RunnerPod.Container, ["/bin/bash", "-c", $"echo go >{RunnerPod.RunPath}/go"], cancellationToken).ConfigureAwait(false);
+        _wentAt = _context.Clock.GetTimestamp();
+        var result = await ExecAsync(
+            _context, Pod.Namespace, Pod.Name, RunnerPod.Container, ["/bin/bash", "-c", $"echo go >{RunnerPod.RunPath}/go"], cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
         {
             throw Failed("RunnerFailed", $"The runner {Pod.Name} did not take the word: {result.Error.Trim()}");
@@ -110,12 +125,12 @@ public sealed class RunnerSession : IAsyncDisposable
     /// <summary>Waits until mariadb-backup has ended: from then on the replica is free, while the runner finishes the files.</summary>
     /// <exception cref="GaleraBackupException"><c>BackupToolFailed</c>, <c>RunnerFailed</c>, <c>RunnerTimedOut</c>.</exception>
     public Task<CopiedEvent> WaitUntilCopiedAsync(CancellationToken cancellationToken) =>
-        Deadline.RunAsync(_context.Clock, _timeout, TimedOut, token => _copied.Task.WaitAsync(token), cancellationToken);
+        Deadline.RunAsync(_context.Clock, Remaining, TimedOut, token => _copied.Task.WaitAsync(token), cancellationToken);
 
     /// <summary>Waits until the backup is published and the pod has ended with 0.</summary>
     /// <exception cref="GaleraBackupException">As <see cref="WaitUntilCopiedAsync"/>, and <c>StreamFailed</c>.</exception>
     public Task<ResultEvent> WaitUntilCompletedAsync(CancellationToken cancellationToken) =>
-        Deadline.RunAsync(_context.Clock, _timeout, TimedOut, token => _completed.Task.WaitAsync(token), cancellationToken);
+        Deadline.RunAsync(_context.Clock, Remaining, TimedOut, token => _completed.Task.WaitAsync(token), cancellationToken);
 
     /// <summary>Removes the pod, and with it whatever it still does; its own trap removes the partial backup.</summary>
     public async ValueTask DisposeAsync()
@@ -145,6 +160,15 @@ public sealed class RunnerSession : IAsyncDisposable
         _stop.Dispose();
     }
 
+    private static Task<ExecResult> ExecAsync(
+        BackupContext context, string ns, string pod, string container, IReadOnlyList<string> command, CancellationToken cancellationToken) =>
+        Deadline.RunAsync(
+            context.Clock, ExecTimeout,
+            () => new GaleraBackupException(
+                "ExecTimedOut", FailureKind.TimedOut, $"A command in pod {ns}/{pod} gave no answer within {ExecTimeout.TotalSeconds:0} s.",
+                "See whether the pod's kubelet answers: kubectl exec.", pod),
+            token => context.Kubernetes.ExecAsync(ns, pod, container, command, token), cancellationToken);
+
     private async Task RemoveAsync(string kind, Func<Task> remove)
     {
         try
@@ -169,6 +193,16 @@ public sealed class RunnerSession : IAsyncDisposable
         if (await context.Kubernetes.ReadClaimAsync(pod.Namespace, pod.BackupClaim, cancellationToken).ConfigureAwait(false) is null)
         {
             throw ClaimNotFound(pod);
+        }
+
+        if (pod.Data is { } data
+            && await context.Kubernetes.ReadClaimAsync(pod.Namespace, data.ClaimName, cancellationToken).ConfigureAwait(false) is { } claim
+            && claim.AccessModes.Contains("ReadWriteOncePod"))
+        {
+            throw new GaleraBackupException(
+                "ClaimNotShareable", FailureKind.Refused,
+                $"The data claim {data.ClaimName} is ReadWriteOncePod: no second pod can mount it, so no runner can read it.",
+                "Give the database's claims the access mode ReadWriteOnce.", data.ClaimName);
         }
     }
 
@@ -253,7 +287,7 @@ public sealed class RunnerSession : IAsyncDisposable
         }
     }
 
-    private static bool IsHopeless(PodSnapshot pod) =>
+    internal static bool IsHopeless(PodSnapshot pod) =>
         pod.Containers.Any(container => container.Reason is { } reason && HopelessReasons.Contains(reason));
 
     private void Handle(string line)

@@ -39,11 +39,15 @@ public static class BackupWorkflow
         var runner = await StartRunnerAsync(context, replica, request.Runner, session.RunId, cancellationToken).ConfigureAwait(false);
         await using var removing = runner.ConfigureAwait(false);
 
-        var run = Begin(context, replica, runner, session.RunId);
+        var run = Begin(context, replica, runner, request.Runner, session.RunId);
         try
         {
             run = await CopyAsync(run, session, runner, cancellationToken).ConfigureAwait(false);
+
+            // A copy that failed or hangs must not go on under a replica that is being put back.
+            var ending = run.Backup == Outcome.Skipped ? Task.CompletedTask : runner.DisposeAsync().AsTask();
             run = await ResyncAsync(run, session, cancellationToken).ConfigureAwait(false);
+            await ending.ConfigureAwait(false);
             run = await CompleteAsync(run, runner, cancellationToken).ConfigureAwait(false);
             run = await PruneAsync(context, run, request, cancellationToken).ConfigureAwait(false);
             return run with { FinishedAt = context.Now, Log = runner.Log };
@@ -68,11 +72,11 @@ public static class BackupWorkflow
     public static async Task<BackupRun> RunRunnerAsync(
         BackupContext context, BackupReplica replica, RunnerOptions options, CancellationToken cancellationToken)
     {
-        var runId = replica.Desync?.RunId ?? throw new GaleraBackupException(
-            "ReplicaNotDesynced", FailureKind.Refused, $"{replica} was not desynced by this module.",
+        var runId = replica.Desync is { SyncedAt: null } desync ? desync.RunId : throw new GaleraBackupException(
+            "ReplicaNotDesynced", FailureKind.Refused, $"{replica} is not desynced by this module, or not any more.",
             "Pipe it through Set-WsrepDesync -State On -PassThru first.", replica);
         var pod = await BuildRunnerAsync(context, replica, options, runId, cancellationToken).ConfigureAwait(false);
-        var run = Begin(context, replica, pod, options.BackupClaim, runId);
+        var run = Begin(context, replica, pod, options, runId);
         try
         {
             var runner = await RunnerSession
@@ -137,14 +141,15 @@ public static class BackupWorkflow
         return await RunnerSession.StartAsync(context, pod, replica.Scope.BackupCredential, options.Timeout, cancellationToken).ConfigureAwait(false);
     }
 
-    private static BackupRun Begin(BackupContext context, BackupReplica replica, RunnerSession runner, string runId) =>
-        Begin(context, replica, runner.Pod, runner.Pod.BackupClaim, runId);
+    private static BackupRun Begin(BackupContext context, BackupReplica replica, RunnerSession runner, RunnerOptions options, string runId) =>
+        Begin(context, replica, runner.Pod, options, runId);
 
-    private static BackupRun Begin(BackupContext context, BackupReplica replica, RunnerPod pod, string backupClaim, string runId) => new()
+    private static BackupRun Begin(BackupContext context, BackupReplica replica, RunnerPod pod, RunnerOptions options, string runId) => new()
     {
         RunId = runId,
         BackupId = pod.Environment["GALERA_BACKUP_ID"],
-        BackupClaim = backupClaim,
+        BackupClaim = options.BackupClaim,
+        BackupPath = options.BackupPath,
         RunnerPod = pod.Name,
         Replica = replica,
         ServerVersion = replica.Node.Wsrep?.Version,

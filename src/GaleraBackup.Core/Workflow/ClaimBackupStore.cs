@@ -9,6 +9,9 @@ namespace GaleraBackup.Workflow;
 public sealed class ClaimBackupStore : IBackupStore
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(5);
+
+    /// <summary>For one listing, or the removal of one backup, on a slow volume.</summary>
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(45);
 
     private readonly BackupContext _context;
@@ -37,11 +40,12 @@ public sealed class ClaimBackupStore : IBackupStore
         try
         {
             await context.Kubernetes.CreatePodAsync(pod, cancellationToken).ConfigureAwait(false);
-            await Deadline.RunAsync(
+            var seen = await Deadline.RunAsync(
                 context.Clock, StartTimeout, store.NotStarted,
-                token => context.Kubernetes.WatchPodAsync(pod.Namespace, pod.Name, token).FirstAsync(seen => seen is { Phase: "Running" }, token),
+                token => context.Kubernetes.WatchPodAsync(pod.Namespace, pod.Name, token)
+                    .FirstAsync(seen => seen is null or not { Phase: "Pending" } || RunnerSession.IsHopeless(seen), token),
                 cancellationToken).ConfigureAwait(false);
-            return store;
+            return seen is { Phase: "Running" } ? store : throw store.NotStarted();
         }
         catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
         {
@@ -96,9 +100,11 @@ public sealed class ClaimBackupStore : IBackupStore
 
     private async Task<string> CallAsync(string[] arguments, CancellationToken cancellationToken)
     {
-        var result = await _context.Kubernetes.ExecAsync(
-            _pod.Namespace, _pod.Name, RunnerPod.Container, ["/bin/bash", "-c", Scripts.BackupStore, "backup-store", .. arguments], cancellationToken)
-            .ConfigureAwait(false);
+        // A command goes in the request's address, which has its limits: the script itself is in the pod's environment.
+        string[] command = ["/bin/bash", "-c", "exec /bin/bash -c \"$GALERA_BACKUP_STORE\" \"$@\"", "backup-store", "backup-store", .. arguments];
+        var result = await Deadline.RunAsync(
+            _context.Clock, CallTimeout, () => TimedOut(arguments[0]),
+            token => _context.Kubernetes.ExecAsync(_pod.Namespace, _pod.Name, RunnerPod.Container, command, token), cancellationToken).ConfigureAwait(false);
         return result.ExitCode == 0
             ? result.Output
             : throw new GaleraBackupException(
@@ -107,8 +113,12 @@ public sealed class ClaimBackupStore : IBackupStore
                 "Check -BackupClaim and -BackupPath, and that the pod's user may write there.", Location);
     }
 
+    private GaleraBackupException TimedOut(string what) => new(
+        "StoreTimedOut", FailureKind.TimedOut, $"The pod {_pod.Name} did not {what} the backups on claim {Location} within {CallTimeout.TotalMinutes:0} minutes.",
+        "The backup volume may hang: see its server.", Location);
+
     private GaleraBackupException NotStarted() => new(
         "StorePodNotStarted", FailureKind.Refused,
-        $"The pod {_pod.Name} that lists the backups did not start within {StartTimeout.TotalMinutes:0} minutes.",
+        $"The pod {_pod.Name} that lists the backups did not start.",
         $"See: kubectl describe pod {_pod.Name}.", _pod.Name);
 }

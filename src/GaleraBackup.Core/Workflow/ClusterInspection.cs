@@ -3,7 +3,8 @@ using GaleraBackup.Policy;
 namespace GaleraBackup.Workflow;
 
 /// <summary>
-/// Finds the cluster and asks every node how it is: two API calls whatever its size (three with a Secret to read), all nodes at once.
+/// Finds the cluster and asks every node how it is: two API calls and at most two Secrets whatever its size, and one session to each node,
+/// all at once.
 /// Changes nothing.
 /// </summary>
 public static class ClusterInspection

@@ -53,13 +53,17 @@ public sealed class ClusterLease : IAsyncDisposable
         try
         {
             var present = await kubernetes.ReadLeaseAsync(wanted.Namespace, wanted.Name, cancellationToken).ConfigureAwait(false);
+            if (present is not null)
+            {
+                present = await WaitForDeathAsync(context, present, cancellationToken).ConfigureAwait(false);
+            }
+
             if (present is null)
             {
                 held = await kubernetes.CreateLeaseAsync(wanted, cancellationToken).ConfigureAwait(false);
             }
             else
             {
-                present = await WaitForDeathAsync(context, present, cancellationToken).ConfigureAwait(false);
                 context.Progress.Warning(
                     $"The run that held lease {present.Namespace}/{present.Name} ({present.HolderIdentity}) has not renewed it for {Duration.TotalSeconds:0} s: taking it over.");
                 held = await kubernetes.ReplaceLeaseAsync(wanted with { ResourceVersion = present.ResourceVersion }, cancellationToken).ConfigureAwait(false);
@@ -70,7 +74,7 @@ public sealed class ClusterLease : IAsyncDisposable
             // Another run was faster by a moment.
             throw Held(await kubernetes.ReadLeaseAsync(wanted.Namespace, wanted.Name, cancellationToken).ConfigureAwait(false) ?? wanted);
         }
-        catch (OperationCanceledException)
+        catch (Exception exception) when (exception is OperationCanceledException or GaleraBackupException { Kind: FailureKind.Unreachable })
         {
             await ForgetAsync(context, wanted).ConfigureAwait(false);
             throw;
@@ -124,7 +128,8 @@ public sealed class ClusterLease : IAsyncDisposable
     }
 
     // Clocks of two machines differ: a lease is dead when nobody has written to it for its duration by OUR clock, whatever times it holds.
-    private static async Task<LeaseSnapshot> WaitForDeathAsync(BackupContext context, LeaseSnapshot present, CancellationToken cancellationToken)
+    // Null: its holder gave it back meanwhile.
+    private static async Task<LeaseSnapshot?> WaitForDeathAsync(BackupContext context, LeaseSnapshot present, CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(present.HolderIdentity))
         {
@@ -139,7 +144,7 @@ public sealed class ClusterLease : IAsyncDisposable
         context.Progress.Verbose($"Lease {present.Namespace}/{present.Name} looks dead; watching it for {present.Duration.TotalSeconds:0} s to be sure.");
         await Task.Delay(present.Duration, context.Clock, cancellationToken).ConfigureAwait(false);
         var later = await context.Kubernetes.ReadLeaseAsync(present.Namespace, present.Name, cancellationToken).ConfigureAwait(false);
-        return later?.ResourceVersion == present.ResourceVersion ? present : throw Held(later ?? present);
+        return later is null || later.ResourceVersion == present.ResourceVersion ? later : throw Held(later);
     }
 
     // A write whose answer was lost may have been done all the same: the holder's name, which has the run's id in it, tells.
@@ -188,7 +193,8 @@ public sealed class ClusterLease : IAsyncDisposable
                         return;
                     }
 
-                    lastSuccess = _context.Now;
+                    // After an outage, or a laptop's sleep: nobody took it meanwhile.
+                    (IsLost, lastSuccess) = (false, _context.Now);
                 }
                 catch (GaleraBackupException exception)
                 {

@@ -33,6 +33,7 @@ public sealed class DesyncSession : IAsyncDisposable
     private IGaleraNodeSession _server;
     private bool _ours;
     private bool _closed;
+    private long _resyncStarted;
     private GaleraBackupException? _unmended;
 
     private DesyncSession(
@@ -42,6 +43,12 @@ public sealed class DesyncSession : IAsyncDisposable
     }
 
     public string RunId { get; }
+
+    /// <summary>Why the replica could not be put back; null while it was not tried, and if it was.</summary>
+    public GaleraBackupException? Unmended => _unmended;
+
+    private string HowToMend =>
+        $"Once the lease has run out (30 s), put it back with: Set-WsrepDesync Off -Namespace {Replica.Namespace} -StatefulSet {Replica.StatefulSet} -Pod {Replica.Pod} -Force, or on the node: SET GLOBAL wsrep_desync=OFF.";
 
     /// <summary>The replica with what we did to it so far.</summary>
     public BackupReplica Replica { get; private set; }
@@ -147,6 +154,7 @@ public sealed class DesyncSession : IAsyncDisposable
         _context.Clock, _options.ResyncTimeout, ResyncTimedOut,
         async token =>
         {
+            _resyncStarted = _context.Clock.GetTimestamp();
             await _one.WaitAsync(token).ConfigureAwait(false);
             try
             {
@@ -172,10 +180,20 @@ public sealed class DesyncSession : IAsyncDisposable
         },
         cancellationToken);
 
-    /// <summary>Waits until the pod is Ready again.</summary>
+    // Synced and Ready share one limit.
+    private TimeSpan RemainingResync
+    {
+        get
+        {
+            var remaining = _options.ResyncTimeout - _context.Clock.GetElapsedTime(_resyncStarted);
+            return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Waits until the pod is Ready again, after <see cref="ResyncAsync"/>.</summary>
     /// <exception cref="GaleraBackupException"><c>ResyncTimedOut</c></exception>
     public Task<BackupReplica> WaitUntilReadyAsync(CancellationToken cancellationToken) => Deadline.RunAsync(
-        _context.Clock, _options.ResyncTimeout, ResyncTimedOut,
+        _context.Clock, RemainingResync, ResyncTimedOut,
         async token =>
         {
             await _context.Kubernetes.WatchPodAsync(Replica.Namespace, Replica.Pod, token)
@@ -208,7 +226,7 @@ public sealed class DesyncSession : IAsyncDisposable
         {
             _unmended = exception;
             _context.Progress.Warning(
-                $"{Replica} is still desynced: {exception.Message} Put it back with: Set-WsrepDesync -State Off, or on the node: SET GLOBAL wsrep_desync=OFF.");
+                $"{Replica} is still desynced: {exception.Message} {HowToMend}");
             await _lease.DisposeAsync().ConfigureAwait(false);
         }
         finally
@@ -340,6 +358,6 @@ public sealed class DesyncSession : IAsyncDisposable
     private GaleraBackupException ResyncTimedOut() => new(
         "ResyncTimedOut", FailureKind.TimedOut,
         $"{Replica} was not Synced and Ready within {_options.ResyncTimeout.TotalSeconds:0} s.",
-        "See its receive queue (SHOW GLOBAL STATUS LIKE 'wsrep_local_recv_queue') and its log; a backup that was already published is good.",
+        $"See its receive queue (SHOW GLOBAL STATUS LIKE 'wsrep_local_recv_queue') and its log. {HowToMend} A backup that was already published is good.",
         Replica);
 }

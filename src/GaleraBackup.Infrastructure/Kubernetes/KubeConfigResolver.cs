@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using k8s;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
@@ -70,12 +71,10 @@ internal static class KubeConfigResolver
         }
         catch (Exception exception) when (
             exception is KubeConfigException or YamlException or IOException or UnauthorizedAccessException or FormatException
+            or CryptographicException
             or InvalidOperationException) // What YamlDotNet's scanner throws for some text that is no YAML.
         {
-            throw new GaleraBackupException(
-                "KubeConfigInvalid", FailureKind.Refused,
-                $"The kubeconfig {string.Join(", ", files)} cannot be used: {FirstLine(exception.Message)}",
-                "Try it with: kubectl config view, kubectl version.", files[0]);
+            throw Invalid($"The kubeconfig {string.Join(", ", files)}", exception, files[0]);
         }
     }
 
@@ -123,6 +122,11 @@ internal static class KubeConfigResolver
             Users = [.. all.SelectMany(config => config.Users).DistinctBy(user => user.Name)],
         };
     }
+
+    /// <param name="subject">What cannot be used, as the sentence's subject.</param>
+    public static GaleraBackupException Invalid(string subject, Exception exception, object? target = null) => new(
+        "KubeConfigInvalid", FailureKind.Refused, $"{subject} cannot be used: {FirstLine(exception.Message)}",
+        "Try it with: kubectl config view, kubectl version.", target);
 
     private static string FirstLine(string message) => message.Split('\n', 2)[0].TrimEnd();
 

@@ -109,9 +109,10 @@ internal static class Mapping
         Message = NullIfEmpty(status?.State?.Waiting?.Message ?? status?.State?.Terminated?.Message),
     };
 
+    // These records are public output. User names are all that is needed of the literal values; a password among them must not be printed.
     private static EnvironmentEntry ToEntry(V1EnvVar variable) => new(
         variable.Name,
-        variable.Value,
+        variable.Name.EndsWith("USER", StringComparison.Ordinal) || variable.Name.EndsWith("USERNAME", StringComparison.Ordinal) ? variable.Value : null,
         variable.ValueFrom?.SecretKeyRef is { } secret ? new SecretKeyReference(secret.Name, secret.Key) : null);
 
     private static PodToleration ToToleration(V1Toleration toleration) => new(

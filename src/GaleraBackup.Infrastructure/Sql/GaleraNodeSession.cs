@@ -107,6 +107,10 @@ internal sealed class GaleraNodeSession(PodSnapshot pod, string connectionString
         {
             throw SqlErrors.From(exception, pod, forward);
         }
+        catch (NotSupportedException exception)
+        {
+            throw SqlErrors.Unsupported(exception, pod);
+        }
         catch (Exception exception) when (exception is InvalidOperationException or IOException)
         {
             throw SqlErrors.Lost(exception, pod, forward); // "Connection must be Open", after it was lost.

@@ -31,6 +31,12 @@ internal static class SqlErrors
         _ => Lost(exception, pod, forward),
     };
 
+    /// <summary>The account's authentication plugin is none of the driver's: ed25519, parsec.</summary>
+    public static GaleraBackupException Unsupported(NotSupportedException exception, PodSnapshot pod) => new(
+        "SqlAuthenticationUnsupported", FailureKind.Refused,
+        $"The login to pod {pod.Namespace}/{pod.Name} uses an authentication plugin that is not supported: {exception.Message}",
+        "Use an account with mysql_native_password or caching_sha2_password.", pod.Name);
+
     /// <summary>What may be well again later, and what no second attempt mends: a port-forward that the API does not allow.</summary>
     public static GaleraBackupException Lost(Exception exception, PodSnapshot pod, PortForward? forward) =>
         forward?.LastError is { Kind: FailureKind.Denied } denied

@@ -37,7 +37,8 @@ public sealed class BackupFolder : IBackupStore
                 "Name the folder that holds base/ and incr/.", path);
     }
 
-    public Task<IReadOnlyList<BackupSet>> ListAsync(CancellationToken cancellationToken) => Task.Run<IReadOnlyList<BackupSet>>(
+    public Task<IReadOnlyList<BackupSet>> ListAsync(CancellationToken cancellationToken) => RunAsync<IReadOnlyList<BackupSet>>(
+        "listed",
         () =>
         {
             var folders = Folders(_root, "base").Concat(Folders(_root, "incr").SelectMany(chain => Folders(chain)));
@@ -45,7 +46,8 @@ public sealed class BackupFolder : IBackupStore
         },
         cancellationToken);
 
-    public Task RemoveAsync(BackupSet backup, CancellationToken cancellationToken) => Task.Run(
+    public Task RemoveAsync(BackupSet backup, CancellationToken cancellationToken) => RunAsync(
+        $"removed ({backup})",
         () =>
         {
             if (!BackupName.TryParse(backup.BackupId, out _, out _, out _))
@@ -57,13 +59,14 @@ public sealed class BackupFolder : IBackupStore
             var folder = new DirectoryInfo(Path.Combine(_root.FullName, backup.BackupId));
             if (!folder.Exists || IsLink(folder) || IsLink(folder.Parent!))
             {
-                return;
+                return backup;
             }
 
             // Renamed aside first: what is removed by half is never taken for a backup.
             var aside = Path.Combine(_root.CreateSubdirectory(".partial").FullName, $"removed_{backup.BackupId.Replace('/', '_')}");
             folder.MoveTo(aside);
             Directory.Delete(aside, recursive: true);
+            return backup;
         },
         cancellationToken);
 
@@ -76,6 +79,20 @@ public sealed class BackupFolder : IBackupStore
     }
 
     private static IEnumerable<DirectoryInfo> Folders(DirectoryInfo parent) => parent.EnumerateDirectories().Where(folder => !IsLink(folder));
+
+    private async Task<T> RunAsync<T>(string what, Func<T> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Task.Run(work, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new GaleraBackupException(
+                "StoreFailed", FailureKind.Failed, $"The backups in '{Location}' could not be {what}: {exception.Message}",
+                "Check that you may read and write there, and that the volume is well.", Location);
+        }
+    }
 
     private static bool IsLink(FileSystemInfo entry) => entry.LinkTarget is not null;
 

@@ -6,8 +6,8 @@ using GaleraBackup.Workflow;
 namespace GaleraBackup.Binding;
 
 /// <summary>
-/// The desyncs that cmdlets typed one by one left open: between Set-WsrepDesync On and Off the module keeps the session to the
-/// server and renews the lease.
+/// The desyncs that this process has open: between Set-WsrepDesync On and Off the module keeps the session to the server and renews the
+/// lease. A session is here from before its replica is touched until it is closed.
 /// </summary>
 internal static class OpenSessions
 {
@@ -16,28 +16,41 @@ internal static class OpenSessions
 
     public static void Add(OpenSession session) => Sessions[session.Desync.RunId] = session;
 
-    /// <summary>Hands the session over to the caller, who closes it; null if this process has none of that id.</summary>
-    public static OpenSession? Take(string? runId) => runId is not null && Sessions.TryRemove(runId, out var session) ? session : null;
+    public static void Remove(OpenSession session) => Sessions.TryRemove(session.Desync.RunId, out _);
+
+    /// <summary>The session that keeps a replica desynced, from whatever object it is asked for; null if this process has none.</summary>
+    public static OpenSession? Find(BackupReplica replica) => Sessions.Values.FirstOrDefault(
+        session => session.Desync.RunId == replica.Desync?.RunId || session.Desync.Replica.Node.PodSnapshot.Uid == replica.Node.PodSnapshot.Uid);
 
     /// <summary>Puts every replica back that is still desynced. Waits no longer than a process may take to end.</summary>
-    public static void CloseAll()
-    {
-        var closing = Sessions.Keys.Select(Take).OfType<OpenSession>().Select(session => session.DisposeAsync().AsTask()).ToArray();
-        Task.WaitAll(closing, ExitTimeout);
-    }
+    public static void CloseAll() => Task.WaitAll([.. Sessions.Values.Select(session => session.DisposeAsync().AsTask())], ExitTimeout);
 }
 
 /// <summary>A desync with the connections it lives on. Its messages go to the cmdlet that works on it now.</summary>
-internal sealed class OpenSession(DesyncSession desync, ClusterGateway gateway, RelaySink sink) : IAsyncDisposable
+internal sealed class OpenSession : IAsyncDisposable
 {
-    public DesyncSession Desync => desync;
+    private readonly ClusterGateway _gateway;
+    private readonly Lazy<Task> _closing;
 
-    public RelaySink Sink => sink;
-
-    public async ValueTask DisposeAsync()
+    public OpenSession(DesyncSession desync, ClusterGateway gateway, RelaySink sink)
     {
-        await desync.DisposeAsync().ConfigureAwait(false);
-        gateway.Dispose();
+        (Desync, _gateway, Sink) = (desync, gateway, sink);
+        _closing = new Lazy<Task>(CloseAsync);
+        OpenSessions.Add(this);
+    }
+
+    public DesyncSession Desync { get; }
+
+    public RelaySink Sink { get; }
+
+    /// <summary>Whoever closes it, and however many: all wait for the same end.</summary>
+    public ValueTask DisposeAsync() => new(_closing.Value);
+
+    private async Task CloseAsync()
+    {
+        await Desync.DisposeAsync().ConfigureAwait(false);
+        _gateway.Dispose();
+        OpenSessions.Remove(this);
     }
 }
 

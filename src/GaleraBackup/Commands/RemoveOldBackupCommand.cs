@@ -31,7 +31,6 @@ public sealed class RemoveOldBackupCommand : ClusterCmdlet
 
     /// <summary>Folder on that claim; default: its root.</summary>
     [Parameter(ParameterSetName = ByName)]
-    [Parameter(ParameterSetName = ByRun)]
     [BackupPath]
     public string BackupPath { get; set; } = "";
 
@@ -52,54 +51,63 @@ public sealed class RemoveOldBackupCommand : ClusterCmdlet
                 WriteVerbose($"{BackupRun} is {(BackupRun.Unsafe ? "unsafe" : "not a good backup")}: nothing is removed after it.");
                 break;
             case ByRun:
-                Prune((sink, token) => OpenClaimAsync(BackupRun.Replica.Scope, BackupRun.BackupClaim, BackupRun.Replica.Node, sink, token));
+                Prune((sink, token) => OpenClaimAsync(
+                    BackupRun.Replica.Scope, BackupRun.BackupClaim, BackupRun.BackupPath, BackupRun.Replica.Node, sink, token));
                 break;
             default:
                 var scope = Scope;
-                Prune((sink, token) => OpenClaimAsync(scope, BackupClaim, node: null, sink, token));
+                Prune((sink, token) => OpenClaimAsync(scope, BackupClaim, BackupPath, node: null, sink, token));
                 break;
         }
     }
 
     private void Prune(Func<IProgressSink, CancellationToken, Task<OpenStore>> open)
     {
-        // Two steps, so that PowerShell can ask between them: the pod lives as long as the question.
-        var (store, victims) = Run(async (sink, token) =>
-        {
-            var opened = await open(sink, token).ConfigureAwait(false);
-            try
-            {
-                return (opened, Retention.Victims(await opened.Store.ListAsync(token).ConfigureAwait(false), KeepLast));
-            }
-            catch
-            {
-                await opened.DisposeAsync().ConfigureAwait(false);
-                throw;
-            }
-        });
+        OpenStore? opened = null;
+        var relay = new RelaySink();
         try
         {
+            // In steps, so that PowerShell can ask between them: the store's pod lives as long as the question.
+            var victims = Run(async (sink, token) =>
+            {
+                relay.Target = sink;
+                opened = await open(relay, token).ConfigureAwait(false);
+                return Retention.Victims(await opened.Store.ListAsync(token).ConfigureAwait(false), KeepLast);
+            });
             foreach (var victim in victims)
             {
                 if (ShouldProcess($"{victim} on {victim.Location} ({ByteSize.Format(victim.SizeBytes)})", "Remove backup"))
                 {
-                    Run(async (_, token) =>
-                    {
-                        await store.Store.RemoveAsync(victim, token).ConfigureAwait(false);
-                        return victim;
-                    });
-                    WriteObject(victim);
+                    Remove(opened!.Store, victim, relay);
                 }
             }
         }
         finally
         {
-            store.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            relay.Target = null;
+            opened?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        }
+    }
+
+    private void Remove(IBackupStore store, BackupSet victim, RelaySink relay)
+    {
+        try
+        {
+            WriteObject(RunOrThrow(async (sink, token) =>
+            {
+                relay.Target = sink;
+                await store.RemoveAsync(victim, token).ConfigureAwait(false);
+                return victim;
+            }));
+        }
+        catch (GaleraBackupException exception)
+        {
+            WriteError(exception.ToErrorRecord());
         }
     }
 
     private static async Task<OpenStore> OpenClaimAsync(
-        ClusterScope scope, string claim, GaleraNode? node, string backupPath, IProgressSink sink, CancellationToken cancellationToken)
+        ClusterScope scope, string claim, string backupPath, GaleraNode? node, IProgressSink sink, CancellationToken cancellationToken)
     {
         var gateway = await ClusterGateway.OpenAsync(scope, cancellationToken).ConfigureAwait(false);
         try
@@ -125,9 +133,6 @@ public sealed class RemoveOldBackupCommand : ClusterCmdlet
             ?? throw new GaleraBackupException(
                 "NoReplica", FailureKind.Refused, $"{cluster} has no pod that runs.", "The pod that removes backups takes its image and place from one.", cluster);
     }
-
-    private Task<OpenStore> OpenClaimAsync(ClusterScope scope, string claim, GaleraNode? node, IProgressSink sink, CancellationToken cancellationToken) =>
-        OpenClaimAsync(scope, claim, node, BackupPath, sink, cancellationToken);
 
     private sealed record OpenStore(IBackupStore Store, ClusterGateway? Gateway) : IAsyncDisposable
     {

@@ -95,51 +95,59 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
                 $"It has: {string.Join(", ", cluster.Nodes)}.", Pod).ToErrorRecord());
         }
 
-        return new BackupReplica { Cluster = cluster, Node = node!, Candidates = [], Unsafe = !cluster.IsSafe };
+        // What Select-BackupReplica would refuse cannot be worked on either.
+        if (node!.Layout is null || (State == DesyncState.On && node.Wsrep is null))
+        {
+            ThrowTerminatingError(new GaleraBackupException(
+                "NoReplica", FailureKind.Refused, $"{Pod} cannot be desynced: {node.Problem?.Message ?? $"it is {node.Phase}."}",
+                "See Test-GaleraCluster.", Pod).ToErrorRecord());
+        }
+
+        if (State == DesyncState.On && !cluster.IsSafe)
+        {
+            WriteWarning($"{cluster} is unsafe: {string.Join(" ", cluster.Findings)}");
+        }
+
+        return new BackupReplica { Cluster = cluster, Node = node, Candidates = [], Unsafe = !cluster.IsSafe };
     }
 
     private void Desync(BackupReplica replica)
     {
-        var opened = Run(async (sink, token) =>
-        {
-            var session = await OpenAsync(replica, sink, DesyncSession.OpenAsync, token).ConfigureAwait(false);
-            try
-            {
-                await session.Desync.DesyncAsync(token).ConfigureAwait(false);
-                return session;
-            }
-            catch
-            {
-                await session.DisposeAsync().ConfigureAwait(false);
-                throw;
-            }
-        });
-        opened.Sink.Target = null;
-        OpenSessions.Add(opened);
-        if (!PassThru)
-        {
-            return;
-        }
-
+        OpenSession? opened = null;
         try
         {
-            WriteObject(opened.Desync.Replica);
-        }
-        catch (Exception exception) when (exception.GetType().Name != "StopUpstreamCommandsException")
-        {
-            // What comes behind in the pipeline failed or was stopped before Off: then nobody else puts the replica back.
-            if (OpenSessions.Take(opened.Desync.RunId) is { } left)
+            var desynced = Run(async (sink, token) =>
             {
-                left.DisposeAsync().AsTask().GetAwaiter().GetResult();
+                opened = await OpenAsync(replica, sink, DesyncSession.OpenAsync, token).ConfigureAwait(false);
+                return await opened.Desync.DesyncAsync(token).ConfigureAwait(false);
+            });
+            opened!.Sink.Target = null;
+            if (PassThru)
+            {
+                WriteObject(desynced);
             }
-
+        }
+        catch (Exception exception) when (opened is not null && exception.GetType().Name != "StopUpstreamCommandsException")
+        {
+            // It failed, or what comes behind in the pipeline did before Off: then nobody else puts the replica back.
+            Close(opened);
             throw;
+        }
+    }
+
+    private void Close(OpenSession session)
+    {
+        session.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        if (session.Desync.Unmended is { } reason)
+        {
+            // The pipeline takes no more warnings by now; the person at it must hear this one.
+            Host.UI.WriteWarningLine($"{session.Desync.Replica} is still desynced: {reason.Message} {reason.Recommendation}");
         }
     }
 
     private void Resync(BackupReplica replica)
     {
-        var session = OpenSessions.Take(replica.Desync?.RunId);
+        var session = OpenSessions.Find(replica);
         if (session is null && !Force)
         {
             RefuseUnlessSynced(replica);

@@ -8,6 +8,7 @@ public sealed class ClusterHealthTests
     {
         { "PodNotRunning", node => node with { Phase = "Pending", Ready = false, Wsrep = null } },
         { "PodNotReady", node => node with { Ready = false } },
+        { "PodTerminating", node => node with { PodSnapshot = node.PodSnapshot with { Terminating = true } } },
         { "SqlUnreachable", node => node with { Wsrep = null, Problem = new HealthFinding("SqlUnreachable", FindingSeverity.Error, node.Pod, "No answer.") } },
         { "NotPrimary", node => node with { Wsrep = node.Wsrep! with { ClusterStatus = "non-Primary" } } },
         { "NotConnected", node => node with { Wsrep = node.Wsrep! with { Connected = false } } },

@@ -69,6 +69,42 @@ public sealed class ClusterLeaseTests
     }
 
     [Fact]
+    public async Task A_run_that_ends_while_it_is_watched_makes_room()
+    {
+        _cluster.Lease = Foreign(TimeSpan.FromHours(-1));
+        _cluster.Later(TimeSpan.FromSeconds(10), () => _cluster.Lease = null);
+
+        var run = await RunAsync();
+
+        Assert.Equal(Outcome.Succeeded, run.Backup);
+        Assert.Empty(_cluster.Warnings);
+        Assert.Null(_cluster.Lease);
+    }
+
+    [Fact]
+    public async Task A_lease_that_could_not_be_renewed_for_long_and_then_can_is_not_lost()
+    {
+        var away = true;
+        _cluster.OnStep = step =>
+        {
+            if (step == "lease renewed" && away)
+            {
+                throw FakeCluster.Failure("ApiUnreachable", FailureKind.Unreachable);
+            }
+        };
+        _cluster.OnGo = runner =>
+        {
+            _cluster.Later(TimeSpan.FromSeconds(45), () => away = false);
+            _cluster.Later(TimeSpan.FromSeconds(60), runner.Copy);
+        };
+
+        var run = await RunAsync();
+
+        Assert.Equal((Outcome.Succeeded, Outcome.Succeeded), (run.Backup, run.Resync));
+        Assert.Null(_cluster.Lease);
+    }
+
+    [Fact]
     public async Task A_lease_that_nobody_holds_is_taken_at_once()
     {
         _cluster.Lease = Foreign(TimeSpan.Zero) with { HolderIdentity = "" };

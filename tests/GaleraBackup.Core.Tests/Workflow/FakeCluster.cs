@@ -327,15 +327,15 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
             return new ExecResult(0, "", "");
         }
 
-        Assert.Equal(["/bin/bash", "-c", Scripts.BackupStore, "backup-store"], command.Take(4));
-        if (command[4] == "list")
+        Assert.Equal(["/bin/bash", "-c", "exec /bin/bash -c \"$GALERA_BACKUP_STORE\" \"$@\"", "backup-store", "backup-store"], command.Take(5));
+        if (command[5] == "list")
         {
             await ActAsync("listed", () => { }, cancellationToken);
             return new ExecResult(0, string.Concat(Backups.Select(id =>
                 $$"""{"id":{{JsonSerializer.Serialize(id.TrimEnd('?'))}},"complete":{{(id.EndsWith('?') ? "false" : "true")}},"sizeBytes":1}""" + "\n")), "");
         }
 
-        var removed = command[5];
+        var removed = command[6];
         await ActAsync($"removed {removed}", () => Assert.True(Backups.Remove(removed)), cancellationToken);
         return new ExecResult(0, "", "");
     }
