@@ -40,6 +40,22 @@ public static class ReplicaSelection
         };
     }
 
+    /// <summary>The node that the user names, for a step that is typed by itself. The choice is the user's, so an unsafe cluster is no obstacle here.</summary>
+    /// <exception cref="GaleraBackupException"><c>PodNotFound</c>; <c>NoReplica</c> if the node cannot be worked on at all.</exception>
+    public static BackupReplica ByName(GaleraCluster cluster, string pod)
+    {
+        var node = cluster.Nodes.FirstOrDefault(node => node.Pod == pod) ?? throw new GaleraBackupException(
+            "PodNotFound", FailureKind.NotFound, $"{cluster} has no pod '{pod}'.", $"It has: {string.Join(", ", cluster.Nodes)}.", pod);
+        if (node.Layout is null || node.Wsrep is null)
+        {
+            throw new GaleraBackupException(
+                "NoReplica", FailureKind.Refused, $"{cluster}: pod {pod} cannot be worked on. {node.Problem?.Message ?? $"It is {node.Phase}."}",
+                "See the findings of Test-GaleraCluster.", pod);
+        }
+
+        return new BackupReplica { Cluster = cluster, Node = node, Candidates = [], Unsafe = !cluster.IsSafe };
+    }
+
     // Even an unsafe backup needs a node that answers and holds the cluster's data.
     private static string? WhyNot(GaleraNode node) => node switch
     {

@@ -32,7 +32,7 @@ internal sealed class OpenSession : IAsyncDisposable
     private readonly ClusterGateway _gateway;
     private readonly Lazy<Task> _closing;
 
-    public OpenSession(DesyncSession desync, ClusterGateway gateway, RelaySink sink)
+    private OpenSession(DesyncSession desync, ClusterGateway gateway, RelaySink sink)
     {
         (Desync, _gateway, Sink) = (desync, gateway, sink);
         _closing = new Lazy<Task>(CloseAsync);
@@ -40,6 +40,27 @@ internal sealed class OpenSession : IAsyncDisposable
     }
 
     public DesyncSession Desync { get; }
+
+    /// <param name="open">Takes the lease: <see cref="DesyncSession.OpenAsync"/>, or <see cref="DesyncSession.AdoptAsync"/> for another's desync.</param>
+    /// <exception cref="GaleraBackupException">As <paramref name="open"/>.</exception>
+    public static async Task<OpenSession> OpenAsync(
+        BackupReplica replica, DesyncOptions options, IProgressSink sink,
+        Func<BackupContext, BackupReplica, DesyncOptions, CancellationToken, Task<DesyncSession>> open, CancellationToken cancellationToken)
+    {
+        // The connections stay open until Off: they are not the cmdlet's but the session's.
+        var relay = new RelaySink { Target = sink };
+        var gateway = await ClusterGateway.OpenAsync(replica.Scope, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var desync = await open(GaleraCmdlet.ContextOf(gateway, relay), replica, options, cancellationToken).ConfigureAwait(false);
+            return new OpenSession(desync, gateway, relay);
+        }
+        catch
+        {
+            gateway.Dispose();
+            throw;
+        }
+    }
 
     public RelaySink Sink { get; }
 

@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using GaleraBackup.Binding;
-using GaleraBackup.Infrastructure;
-using GaleraBackup.Ports;
+using GaleraBackup.Policy;
 using GaleraBackup.Workflow;
 
 namespace GaleraBackup.Commands;
@@ -86,29 +85,14 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
     private BackupReplica FindReplica()
     {
         var scope = Scope;
-        var cluster = Run(scope, (context, token) => ClusterInspection.InspectAsync(context, scope, token));
-        var node = cluster.Nodes.FirstOrDefault(node => node.Pod == Pod);
-        if (node is null)
+        var replica = Run(scope, async (context, token) => ReplicaSelection.ByName(
+            await ClusterInspection.InspectAsync(context, scope, token).ConfigureAwait(false), Pod));
+        if (State == DesyncState.On && replica.Unsafe)
         {
-            ThrowTerminatingError(new GaleraBackupException(
-                "PodNotFound", FailureKind.NotFound, $"{cluster} has no pod '{Pod}'.",
-                $"It has: {string.Join(", ", cluster.Nodes)}.", Pod).ToErrorRecord());
+            WriteWarning($"{replica.Cluster} is unsafe: {string.Join(" ", replica.Cluster.Findings)}");
         }
 
-        // What Select-BackupReplica would refuse cannot be worked on either.
-        if (node!.Layout is null || (State == DesyncState.On && node.Wsrep is null))
-        {
-            ThrowTerminatingError(new GaleraBackupException(
-                "NoReplica", FailureKind.Refused, $"{Pod} cannot be desynced: {node.Problem?.Message ?? $"it is {node.Phase}."}",
-                "See Test-GaleraCluster.", Pod).ToErrorRecord());
-        }
-
-        if (State == DesyncState.On && !cluster.IsSafe)
-        {
-            WriteWarning($"{cluster} is unsafe: {string.Join(" ", cluster.Findings)}");
-        }
-
-        return new BackupReplica { Cluster = cluster, Node = node, Candidates = [], Unsafe = !cluster.IsSafe };
+        return replica;
     }
 
     private void Desync(BackupReplica replica)
@@ -118,7 +102,7 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
         {
             var desynced = Run(async (sink, token) =>
             {
-                opened = await OpenAsync(replica, sink, DesyncSession.OpenAsync, token).ConfigureAwait(false);
+                opened = await OpenSession.OpenAsync(replica, Options, sink, DesyncSession.OpenAsync, token).ConfigureAwait(false);
                 return await opened.Desync.DesyncAsync(token).ConfigureAwait(false);
             });
             opened!.Sink.Target = null;
@@ -158,7 +142,7 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
         {
             var resynced = RunOrThrow(async (sink, token) =>
             {
-                session ??= await OpenAsync(replica, sink, DesyncSession.AdoptAsync, token).ConfigureAwait(false);
+                session ??= await OpenSession.OpenAsync(replica, Options, sink, DesyncSession.AdoptAsync, token).ConfigureAwait(false);
                 session.Sink.Target = sink;
                 await using (session.ConfigureAwait(false))
                 {
@@ -201,23 +185,5 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
 
         WriteVerbose($"{replica} is not desynced.");
         Emit(replica, Outcome.Skipped);
-    }
-
-    private async Task<OpenSession> OpenAsync(
-        BackupReplica replica, IProgressSink sink,
-        Func<BackupContext, BackupReplica, DesyncOptions, CancellationToken, Task<DesyncSession>> open, CancellationToken cancellationToken)
-    {
-        // The connections stay open until Off: they are not this cmdlet's but the session's.
-        var relay = new RelaySink { Target = sink };
-        var gateway = await ClusterGateway.OpenAsync(replica.Scope, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return new OpenSession(await open(ContextOf(gateway, relay), replica, Options, cancellationToken).ConfigureAwait(false), gateway, relay);
-        }
-        catch
-        {
-            gateway.Dispose();
-            throw;
-        }
     }
 }

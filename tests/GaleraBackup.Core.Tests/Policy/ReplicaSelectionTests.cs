@@ -4,6 +4,18 @@ namespace GaleraBackup.Core.Tests.Policy;
 
 public sealed class ReplicaSelectionTests
 {
+    [Fact]
+    public void A_named_pod_is_taken_whatever_its_number_and_one_that_cannot_be_worked_on_is_refused()
+    {
+        var cluster = Make.Cluster(Make.Node(0), Make.Node(1) with { Wsrep = null }, Make.Node(2));
+
+        Assert.Equal("mariadb-server-0", ReplicaSelection.ByName(cluster, "mariadb-server-0").Pod);
+        Assert.Equal("NoReplica", Assert.Throws<GaleraBackupException>(() => ReplicaSelection.ByName(cluster, "mariadb-server-1")).ErrorId);
+        var unknown = Assert.Throws<GaleraBackupException>(() => ReplicaSelection.ByName(cluster, "mariadb-server-7"));
+        Assert.Equal(("PodNotFound", FailureKind.NotFound), (unknown.ErrorId, unknown.Kind));
+        Assert.Contains("mariadb-server-2", unknown.Recommendation, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(new[] { 0, 1, 2 }, "mariadb-server-2")]
     [InlineData(new[] { 2, 0, 1 }, "mariadb-server-2")]

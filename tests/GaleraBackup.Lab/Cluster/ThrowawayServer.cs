@@ -68,7 +68,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The server refused it, or is gone; the message has the reason.</exception>
     public async Task<string?[][]> QueryAsync(string sql, CancellationToken cancellationToken)
     {
-        var output = await RunAsync(["mariadb", "--no-defaults", "--socket=/work/mysqld.sock", "-NBe", sql], cancellationToken);
+        var output = await RunAsync(["mariadb", "--no-defaults", "--socket=/restore/mysqld.sock", "-NBe", sql], cancellationToken);
         if (output.Length == 0)
         {
             return [];
@@ -82,7 +82,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
     public async Task<GaleraPosition> GaleraInfoAsync(CancellationToken cancellationToken)
     {
         // The first is the name up to MariaDB 10.11, the second from 11.1 on.
-        const string Read = "cd /work/data && { cat xtrabackup_galera_info || cat mariadb_backup_galera_info; } 2> /dev/null";
+        const string Read = "cd /restore/data && { cat xtrabackup_galera_info || cat mariadb_backup_galera_info; } 2> /dev/null";
         var text = (await RunAsync(["bash", "-c", Read], cancellationToken)).Trim();
         var position = text.Split(' ', '\n')[0];
         var colon = position.LastIndexOf(':');
@@ -92,9 +92,9 @@ public sealed class ThrowawayServer : IAsyncDisposable
     }
 
     /// <summary>What <c>mariabackup --prepare</c> said.</summary>
-    public Task<string> PrepareLogAsync(CancellationToken cancellationToken) => RunAsync(["cat", "/work/prepare.log"], cancellationToken);
+    public Task<string> PrepareLogAsync(CancellationToken cancellationToken) => RunAsync(["cat", "/restore/prepare.log"], cancellationToken);
 
-    /// <summary>Runs a command in the server's container, and gives its output. The prepared copy is in <c>/work/data</c>.</summary>
+    /// <summary>Runs a command in the server's container, and gives its output. The prepared copy is in <c>/restore/data</c>.</summary>
     /// <exception cref="InvalidOperationException">It failed; the message has what it wrote to standard error.</exception>
     public async Task<string> RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
     {
@@ -151,7 +151,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
                     {
                         Exec = new V1ExecAction
                         {
-                            Command = ["mariadb", "--no-defaults", "--socket=/work/mysqld.sock", "-NBe", "SELECT 1"],
+                            Command = ["mariadb", "--no-defaults", "--socket=/restore/mysqld.sock", "-NBe", "SELECT 1"],
                         },
                         PeriodSeconds = 1,
                         TimeoutSeconds = 5,
@@ -159,7 +159,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
                     VolumeMounts =
                     [
                         new V1VolumeMount { Name = "backup", MountPath = BackupMount, ReadOnlyProperty = true },
-                        new V1VolumeMount { Name = "work", MountPath = "/work" },
+                        new V1VolumeMount { Name = "work", MountPath = "/restore" },
                     ],
                 },
             ],

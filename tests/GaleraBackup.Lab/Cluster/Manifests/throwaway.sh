@@ -4,7 +4,7 @@
 #   UNPACK  bash that fills the empty folder $DATA from $BACKUP; empty: a stream of mariabackup, compressed or not
 set -euo pipefail
 
-work=/work
+work=/restore
 export DATA=$work/data
 
 unpack_stream() {
