@@ -112,7 +112,7 @@ public sealed class GoodPathTests(LabFixture fixture) : LabTest(fixture)
     {
         const string pipeline = """
             Test-GaleraCluster @cluster | Select-BackupReplica | Set-WsrepDesync On -PassThru | Start-BackupRunner @store |
-                Set-WsrepDesync Off -PassThru | ForEach-Object { $run = $_; $_ } | Remove-OldBackup @store -KeepLast 1
+                Set-WsrepDesync Off -PassThru | ForEach-Object { $run = $_; $_ } | Remove-OldBackup -KeepLast 1
             $run
             """;
         var first = Module.Invoke("Invoke-GaleraBackup @cluster @store", Cluster, Store).Single<BackupRun>();
