@@ -73,8 +73,7 @@ internal sealed class Debian(HostJournal journal, Narrator narrator)
             .Select(target => (Uri: target[3], Release: target[1])).Distinct().ToList();
         if (!known.Any(target => target.Release == Suite))
         {
-            const string Archive = "http://deb.debian.org/debian";
-            known = [(Archive, Suite), (Archive, $"{Suite}-updates"), ($"{Archive}-security", $"{Suite}-security")];
+            throw new LabException($"apt on this machine has no source of Debian's own archive, {Suite} main: add it to /etc/apt/sources.list.d.");
         }
 
         return string.Join('\n', known.Select(target => $"""
