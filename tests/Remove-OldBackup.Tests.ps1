@@ -43,14 +43,20 @@ Describe 'Remove-OldBackup' {
             @{ Text = '$(x)' }, @{ Text = '`x`' }, @{ Text = 'a b' }, @{ Text = "it's" }, @{ Text = 'a"b' }, @{ Text = "a`nb" }, @{ Text = "a`n" }
             @{ Text = 'a;b' }, @{ Text = 'a\b' }, @{ Text = 'é' }
         ) {
-            $run = Get-SampleRun -Backup Failed
-            $caught = Get-CaughtError { $run | Remove-OldBackup -BackupPath $Text -KeepLast 1 }
+            $caught = Get-CaughtError { Remove-OldBackup -KubeConfig "$TestDrive/none" -BackupPath $Text -KeepLast 1 }
             $caught.FullyQualifiedErrorId | Should -BeLike 'ParameterArgumentValidationError,*'
             "$caught" | Should -Match "is no folder on a claim"
         }
 
         It 'takes -BackupPath <_>' -ForEach '', 'a', 'mariadb/prod_1', 'a.b/c-d', '...' {
-            Get-SampleRun -Backup Failed | Remove-OldBackup -BackupPath $PSItem -KeepLast 1 | Should -BeNullOrEmpty
+            $path = $PSItem
+            $caught = Get-CaughtError { Remove-OldBackup -KubeConfig "$TestDrive/none" -BackupPath $path -KeepLast 1 }
+            $caught.FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
+        }
+
+        It 'takes the folder of a run from the run itself' {
+            $run = Get-SampleRun -Backup Failed
+            { $run | Remove-OldBackup -BackupPath other -KeepLast 1 -ErrorAction Stop } | Should -Throw
         }
     }
 
