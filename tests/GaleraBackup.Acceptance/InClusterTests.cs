@@ -86,7 +86,8 @@ public sealed class InClusterTests(LabFixture fixture) : LabTest(fixture)
     // The lab has no image of the executable yet: the pod takes it, and the runtime, from this machine.
     private static V1Pod Describe(string[] arguments)
     {
-        var runtime = Path.GetDirectoryName(Environment.ProcessPath!.EndsWith("/dotnet", StringComparison.Ordinal) ? Environment.ProcessPath : File.ResolveLinkTarget("/usr/bin/dotnet", true)!.FullName)!;
+        // ROOT/shared/Microsoft.NETCore.App/VERSION/System.Private.CoreLib.dll
+        var runtime = Path.GetFullPath(Path.Combine(typeof(object).Assembly.Location, "../../../.."));
         return new V1Pod
         {
             Metadata = new V1ObjectMeta { Name = Name },

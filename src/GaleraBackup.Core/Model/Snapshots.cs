@@ -11,8 +11,6 @@ public sealed record StatefulSetSnapshot
     /// <summary>Replicas asked for in the spec.</summary>
     public required int Replicas { get; init; }
 
-    public required int ReadyReplicas { get; init; }
-
     /// <summary>The label selector in the API's own syntax (<c>a=b,c=d</c>).</summary>
     public required string Selector { get; init; }
 

@@ -8,9 +8,6 @@ namespace GaleraBackup.Ports;
 /// </summary>
 public interface IKubernetesCluster : IDisposable
 {
-    /// <summary>Address of the API server.</summary>
-    Uri Server { get; }
-
     /// <summary>Namespace of the context in use; <c>default</c> if it names none.</summary>
     string DefaultNamespace { get; }
 

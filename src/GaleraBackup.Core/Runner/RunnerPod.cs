@@ -45,8 +45,6 @@ public sealed record RunnerPod
     /// <summary>Where the backup claim is mounted in the pod.</summary>
     public string BackupMountPath { get; init; } = "/var/backup";
 
-    public bool BackupReadOnly { get; init; }
-
     /// <summary>The login that the script uses; null if it needs none.</summary>
     public LoginReference? Login { get; init; }
 

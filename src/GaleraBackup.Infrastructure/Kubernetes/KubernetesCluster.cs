@@ -8,8 +8,6 @@ namespace GaleraBackup.Infrastructure.Kubernetes;
 /// <summary>The Kubernetes API through KubernetesClient. Each method is one request unless it says otherwise.</summary>
 internal sealed partial class KubernetesCluster(IKubernetes client, string defaultNamespace) : IKubernetesCluster
 {
-    public Uri Server => client.BaseUri;
-
     public string DefaultNamespace => defaultNamespace;
 
     public async Task<IReadOnlyList<StatefulSetSnapshot>> ListStatefulSetsAsync(string ns, CancellationToken cancellationToken)

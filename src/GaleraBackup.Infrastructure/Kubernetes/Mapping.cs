@@ -13,7 +13,6 @@ internal static class Mapping
         Namespace = set.Namespace(),
         Uid = set.Uid(),
         Replicas = set.Spec.Replicas ?? 1,
-        ReadyReplicas = set.Status?.ReadyReplicas ?? 0,
         Selector = ToSelector(set.Spec.Selector),
         Containers = [.. set.Spec.Template.Spec.Containers.Select(container => ToSnapshot(container, status: null))],
     };

@@ -111,7 +111,6 @@ internal static class RunnerPodManifest
         {
             Name = BackupVolume,
             MountPath = pod.BackupMountPath,
-            ReadOnlyProperty = pod.BackupReadOnly ? true : null,
         };
         yield return new V1VolumeMount { Name = RunVolume, MountPath = RunnerPod.RunPath };
         yield return new V1VolumeMount { Name = TemporaryVolume, MountPath = "/tmp" };
@@ -128,7 +127,7 @@ internal static class RunnerPodManifest
             yield return BuildClaim(DataVolume, data.ClaimName, readOnly: true);
         }
 
-        yield return BuildClaim(BackupVolume, pod.BackupClaim, pod.BackupReadOnly);
+        yield return BuildClaim(BackupVolume, pod.BackupClaim, readOnly: false);
         yield return new V1Volume
         {
             Name = RunVolume,

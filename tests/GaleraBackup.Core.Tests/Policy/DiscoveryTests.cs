@@ -163,7 +163,6 @@ public sealed class DiscoveryTests
             Namespace = "ns",
             Uid = "uid",
             Replicas = 3,
-            ReadyReplicas = 3,
             Selector = "a=b",
             Containers = [new ContainerSnapshot { Name = name, Image = image, Ports = [port] }],
         }));

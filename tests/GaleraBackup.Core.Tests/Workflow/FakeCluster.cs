@@ -44,7 +44,6 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     /// <summary>The node that a backup is taken from.</summary>
     public FakeNode Target => Nodes[2];
 
-    public Uri Server { get; } = new("https://api.example");
     public string DefaultNamespace => "openstack";
 
     /// <summary>How far virtual time goes at once.</summary>
@@ -205,7 +204,6 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
                 Namespace = ns,
                 Uid = "uid-set",
                 Replicas = Nodes.Length,
-                ReadyReplicas = Nodes.Length,
                 Selector = "application=mariadb,component=server",
                 Containers = [Make.Container()],
             },
