@@ -175,6 +175,44 @@ Describe 'Set-WsrepDesync' {
             $caught.ErrorDetails.RecommendedAction | Should -Match 'mariadb-server-0, mariadb-server-1, mariadb-server-2'
         }
 
+        It 'puts the replica back when the process is told to end while another step of the pipeline runs' {
+            $lab = Get-Lab
+            $script = Join-Path -Path $TestDrive -ChildPath pipeline.ps1
+            Set-Content -LiteralPath $script -Value @'
+param($Module, $KubeConfig, $Namespace)
+Import-Module -Name $Module
+Test-GaleraCluster -KubeConfig $KubeConfig -Namespace $Namespace | Select-BackupReplica | Set-WsrepDesync On -PassThru |
+    ForEach-Object { 'desynced'; Start-Sleep -Seconds 120 }
+'@
+            $start = [System.Diagnostics.ProcessStartInfo]::new((Get-Process -Id $PID).Path)
+            $start.RedirectStandardOutput = $true
+            $module = (Get-Module -Name GaleraBackup).ModuleBase
+            '-NoProfile', '-File', $script, $module, $lab.KubeConfig, $lab.Namespace | ForEach-Object { $start.ArgumentList.Add($PSItem) }
+            $process = [System.Diagnostics.Process]::Start($start)
+            try {
+                $process.StandardOutput.ReadLine() | Should -Be 'desynced'
+                (Test-GaleraCluster @lab).Nodes[-1].WsrepState | Should -Be 'Donor/Desynced'
+
+                kill -TERM $process.Id
+                $process.WaitForExit(30000) | Should -BeTrue
+
+                $process.ExitCode | Should -Be 143
+                (Test-GaleraCluster @lab).Nodes[-1].WsrepState | Should -Be 'Synced'
+            }
+            finally {
+                $process.Kill()
+                $process.Dispose()
+                if ((Test-GaleraCluster @lab).Nodes[-1].Wsrep.Desync) {
+                    Set-WsrepDesync Off @lab -Pod mariadb-server-2 -Force -WarningAction SilentlyContinue
+                }
+
+                # Synced comes first; Ready with the next probe.
+                $deadline = [datetime]::UtcNow.AddSeconds(30)
+                while (-not (Test-GaleraCluster @lab -Quiet) -and [datetime]::UtcNow -lt $deadline) { }
+                Test-GaleraCluster @lab -Quiet | Should -BeTrue
+            }
+        }
+
         It 'takes a replica out and puts it back' {
             $lab = Get-Lab
             $replica = Test-GaleraCluster @lab | Select-BackupReplica | Set-WsrepDesync On -PassThru

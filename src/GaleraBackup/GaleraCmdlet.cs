@@ -12,7 +12,14 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly List<PosixSignalRegistration> _signals = [];
+    private static int s_working;
+    private static bool s_isOwnHost;
     private PosixSignal? _signal;
+
+    /// <summary>True if somebody else answers a signal with the clean-up and the process's end: a cmdlet at work, or our own host.</summary>
+    internal static bool EndsOnSignal => s_isOwnHost || Volatile.Read(ref s_working) > 0;
+
+    internal static int ExitCodeOf(PosixSignal signal) => 128 + (signal == PosixSignal.SIGHUP ? 1 : 15);
 
     public void Dispose()
     {
@@ -72,14 +79,17 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
     {
         ListenForSignals();
         var pump = new PipelinePump(this);
+        Interlocked.Increment(ref s_working);
         try
         {
             return pump.Run(token => work(pump, token), _stopping.Token);
         }
         finally
         {
-            EndIfSignalled();
+            // In this order no signal falls between two chairs.
+            Interlocked.Decrement(ref s_working);
             StopListening();
+            EndIfSignalled();
         }
     }
 
@@ -87,7 +97,8 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
     private void ListenForSignals()
     {
         // Our own host stops the pipeline itself, and ends with what the run has to tell.
-        if (_signals.Count > 0 || Host.Name == "GaleraBackup.Host")
+        s_isOwnHost = Host.Name == "GaleraBackup.Host";
+        if (_signals.Count > 0 || s_isOwnHost)
         {
             return;
         }
@@ -119,7 +130,7 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
         if (_signal is { } signal)
         {
             OpenSessions.CloseAll();
-            Environment.Exit(128 + (signal == PosixSignal.SIGHUP ? 1 : 15));
+            Environment.Exit(ExitCodeOf(signal));
         }
     }
 }

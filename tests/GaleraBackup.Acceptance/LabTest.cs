@@ -114,6 +114,8 @@ public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
 
         var pods = await Client.CoreV1.ListNamespacedPodAsync(ns, labelSelector: "app.kubernetes.io/name=galera-backup");
         Assert.Empty(pods.Items.Select(pod => pod.Metadata.Name));
+        var secrets = await Client.CoreV1.ListNamespacedSecretAsync(ns, labelSelector: "app.kubernetes.io/name=galera-backup");
+        Assert.Empty(secrets.Items.Select(secret => secret.Metadata.Name));
         var leases = await Client.CoordinationV1.ListNamespacedLeaseAsync(ns);
         Assert.DoesNotContain(leases.Items, lease => lease.Metadata.Name.StartsWith("galera-backup-", StringComparison.Ordinal));
         var partial = Path.Combine(BackupRoot, ".partial");

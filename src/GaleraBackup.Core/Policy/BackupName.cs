@@ -33,6 +33,21 @@ public static partial class BackupName
         return DateTimeOffset.TryParseExact(stamp, StampFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out createdAt);
     }
 
+    /// <summary>The backup of that id; null if the text is none.</summary>
+    public static BackupSet? ToBackupSet(string id, long sizeBytes, bool isComplete, string location) =>
+        TryParse(id, out var type, out var baseStamp, out var createdAt)
+            ? new BackupSet
+            {
+                BackupId = id,
+                Type = type,
+                Base = baseStamp,
+                CreatedAt = createdAt,
+                SizeBytes = sizeBytes,
+                State = isComplete ? BackupState.Complete : BackupState.Partial,
+                Location = location,
+            }
+            : null;
+
     [GeneratedRegex(@"\A(?:base|incr/(?<parent>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}))/(?<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2})\z", RegexOptions.CultureInvariant)]
     private static partial Regex Pattern();
 }

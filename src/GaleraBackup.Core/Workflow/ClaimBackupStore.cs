@@ -83,19 +83,8 @@ public sealed class ClaimBackupStore : IBackupStore
     {
         using var document = JsonDocument.Parse(line);
         var json = document.RootElement;
-        var id = json.GetProperty("id").GetString()!;
-        return BackupName.TryParse(id, out var type, out var baseStamp, out var createdAt)
-            ? new BackupSet
-            {
-                BackupId = id,
-                Type = type,
-                Base = baseStamp,
-                CreatedAt = createdAt,
-                SizeBytes = json.GetProperty("sizeBytes").GetInt64(),
-                State = json.GetProperty("complete").GetBoolean() ? BackupState.Complete : BackupState.Partial,
-                Location = Location,
-            }
-            : null;
+        return BackupName.ToBackupSet(
+            json.GetProperty("id").GetString()!, json.GetProperty("sizeBytes").GetInt64(), json.GetProperty("complete").GetBoolean(), Location);
     }
 
     private async Task<string> CallAsync(string[] arguments, CancellationToken cancellationToken)

@@ -100,17 +100,10 @@ public sealed class BackupFolder : IBackupStore
     {
         cancellationToken.ThrowIfCancellationRequested();
         var id = Path.GetRelativePath(_root.FullName, folder.FullName).Replace(Path.DirectorySeparatorChar, '/');
-        return BackupName.TryParse(id, out var type, out var baseStamp, out var createdAt)
-            ? new BackupSet
-            {
-                BackupId = id,
-                Type = type,
-                Base = baseStamp,
-                CreatedAt = createdAt,
-                SizeBytes = folder.EnumerateFiles("*", OwnFiles).Sum(file => file.Length),
-                State = File.Exists(Path.Combine(folder.FullName, SuccessMarker)) ? BackupState.Complete : BackupState.Partial,
-                Location = Location,
-            }
-            : null;
+        return BackupName.ToBackupSet(
+            id,
+            folder.EnumerateFiles("*", OwnFiles).Sum(file => file.Length),
+            File.Exists(Path.Combine(folder.FullName, SuccessMarker)),
+            Location);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using GaleraBackup.Infrastructure;
 using GaleraBackup.Ports;
 using GaleraBackup.Workflow;
@@ -13,10 +14,33 @@ internal static class OpenSessions
 {
     private static readonly TimeSpan ExitTimeout = TimeSpan.FromSeconds(25);
     private static readonly ConcurrentDictionary<string, OpenSession> Sessions = new(StringComparer.Ordinal);
+    private static readonly object Gate = new();
+    private static PosixSignalRegistration[] s_signals = [];
 
-    public static void Add(OpenSession session) => Sessions[session.Desync.RunId] = session;
+    public static void Add(OpenSession session)
+    {
+        lock (Gate)
+        {
+            Sessions[session.Desync.RunId] = session;
+            if (s_signals.Length == 0)
+            {
+                s_signals = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, OnSignal))];
+            }
+        }
+    }
 
-    public static void Remove(OpenSession session) => Sessions.TryRemove(session.Desync.RunId, out _);
+    public static void Remove(OpenSession session)
+    {
+        lock (Gate)
+        {
+            Sessions.TryRemove(session.Desync.RunId, out _);
+            if (Sessions.IsEmpty)
+            {
+                Array.ForEach(s_signals, signal => signal.Dispose());
+                s_signals = [];
+            }
+        }
+    }
 
     /// <summary>The session that keeps a replica desynced, from whatever object it is asked for; null if this process has none.</summary>
     public static OpenSession? Find(BackupReplica replica) => Sessions.Values.FirstOrDefault(
@@ -24,6 +48,18 @@ internal static class OpenSessions
 
     /// <summary>Puts every replica back that is still desynced. Waits no longer than a process may take to end.</summary>
     public static void CloseAll() => Task.WaitAll([.. Sessions.Values.Select(session => session.DisposeAsync().AsTask())], ExitTimeout);
+
+    // Between two steps, or while a step that is not ours runs, nothing else stands between the signal and a replica left desynced: from .NET 10
+    // on it does not even raise ProcessExit. Where work of ours runs, or our own host, that one cleans up and ends the process.
+    private static void OnSignal(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        if (!GaleraCmdlet.EndsOnSignal)
+        {
+            CloseAll();
+            Environment.Exit(GaleraCmdlet.ExitCodeOf(context.Signal));
+        }
+    }
 }
 
 /// <summary>A desync with the connections it lives on. Its messages go to the cmdlet that works on it now.</summary>
