@@ -37,7 +37,7 @@ internal static class Make
         Phase = "Running",
         Ready = true,
         Containers = containers.Length > 0 ? containers : [Container()],
-        Volumes = [new VolumeSnapshot("mysql-data", $"mysql-data-mariadb-server-{ordinal}"), new VolumeSnapshot("pod-tmp", null)],
+        Volumes = [new VolumeSnapshot("mysql-data", "persistentVolumeClaim", $"mysql-data-mariadb-server-{ordinal}"), new VolumeSnapshot("pod-tmp", "emptyDir")],
     };
 
     public static ContainerSnapshot Container() => new()

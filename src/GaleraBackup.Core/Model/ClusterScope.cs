@@ -13,6 +13,23 @@ public enum DatabaseRoute
     PortForward,
 }
 
+/// <summary>TLS between this module, the runner and the database.</summary>
+public enum DatabaseSslMode
+{
+    /// <summary>Used if the server offers it; nothing is verified.</summary>
+    Preferred,
+    Disabled,
+
+    /// <summary>Refused without it; nothing is verified.</summary>
+    Required,
+
+    /// <summary>The server's certificate must be signed by a trusted authority.</summary>
+    VerifyCA,
+
+    /// <summary>And it must name the pod or its address.</summary>
+    VerifyFull,
+}
+
 /// <summary>
 /// Which cluster is meant and how it is reached. The objects of a pipeline carry it, so that only the first cmdlet has to be told.
 /// </summary>
@@ -32,9 +49,20 @@ public sealed record ClusterScope
 
     public DatabaseRoute Via { get; init; }
 
+    public DatabaseSslMode SslMode { get; init; }
+
+    /// <summary>Certificates of the authorities (PEM text) that may have signed the servers' own; null means those that this machine trusts.</summary>
+    public string? SslCa { get; init; }
+
     /// <summary>Login with the SUPER privilege (SET GLOBAL wsrep_desync); null means the Secret that the pod's environment names.</summary>
     public SqlLogin? Credential { get; init; }
 
+    /// <summary>The same by reference, to a Secret of the cluster's namespace; -Credential comes first.</summary>
+    public LoginReference? CredentialSecret { get; init; }
+
     /// <summary>Login that mariadb-backup uses; null means the Secret that the pod's environment names, else the administrator's.</summary>
     public SqlLogin? BackupCredential { get; init; }
+
+    /// <summary>The same by reference; -BackupCredential comes first.</summary>
+    public LoginReference? BackupCredentialSecret { get; init; }
 }

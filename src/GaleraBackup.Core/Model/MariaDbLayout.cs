@@ -32,4 +32,28 @@ public sealed record MariaDbLayout
 }
 
 /// <summary>A login by reference: a literal user name or a Secret's key, and the Secret's key of the password.</summary>
-public sealed record LoginReference(string? UserName, SecretKeyReference? UserNameSecret, SecretKeyReference PasswordSecret);
+public sealed record LoginReference(string? UserName, SecretKeyReference? UserNameSecret, SecretKeyReference PasswordSecret)
+{
+    private const string UserNameKey = "username";
+    private const string PasswordKey = "password";
+
+    /// <summary>
+    /// Reads <c>[USER@]SECRET[/KEY]</c>. Without a user name it is the Secret's key <c>username</c>; the password's key is <c>password</c>
+    /// unless it is named: the keys of a Secret of type kubernetes.io/basic-auth.
+    /// </summary>
+    /// <exception cref="FormatException">The text names no Secret.</exception>
+    public static LoginReference Parse(string text)
+    {
+        var at = text.LastIndexOf('@');
+        var parts = text[(at + 1)..].Split('/');
+        if (at == 0 || parts.Length > 2 || parts.Any(string.IsNullOrWhiteSpace))
+        {
+            throw new FormatException($"'{text}' names no login in a Secret. Write [USER@]SECRET[/KEY].");
+        }
+
+        return new LoginReference(
+            at < 0 ? null : text[..at],
+            at < 0 ? new SecretKeyReference(parts[0], UserNameKey) : null,
+            new SecretKeyReference(parts[0], parts.Length == 2 ? parts[1] : PasswordKey));
+    }
+}

@@ -14,6 +14,9 @@ public sealed record StatefulSetSnapshot
     /// <summary>The label selector in the API's own syntax (<c>a=b,c=d</c>).</summary>
     public required string Selector { get; init; }
 
+    /// <summary>True while pods of an older revision are being replaced (status.updateRevision is not yet status.currentRevision).</summary>
+    public bool RollingOut { get; init; }
+
     public required IReadOnlyList<ContainerSnapshot> Containers { get; init; }
 }
 
@@ -44,6 +47,8 @@ public sealed record PodSnapshot
     public long? RunAsUser { get; init; }
     public long? RunAsGroup { get; init; }
     public long? FsGroup { get; init; }
+    public IReadOnlyList<long> SupplementalGroups { get; init; } = [];
+    public SeLinuxOptions? SeLinux { get; init; }
     public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
     public IReadOnlyList<PodToleration> Tolerations { get; init; } = [];
     public IReadOnlyList<ContainerSnapshot> Containers { get; init; } = [];
@@ -62,7 +67,15 @@ public sealed record ContainerSnapshot
     public IReadOnlyList<MountSnapshot> Mounts { get; init; } = [];
     public long? RunAsUser { get; init; }
     public long? RunAsGroup { get; init; }
+    public SeLinuxOptions? SeLinux { get; init; }
+    public ProbeSnapshot? ReadinessProbe { get; init; }
     public int RestartCount { get; init; }
+
+    /// <summary>True while its process runs.</summary>
+    public bool Running { get; init; }
+
+    /// <summary>When its process before this one ended (UTC); null if it never was restarted.</summary>
+    public DateTimeOffset? RestartedAt { get; init; }
 
     /// <summary>Exit status once the container has ended; null before.</summary>
     public int? ExitCode { get; init; }
@@ -78,7 +91,17 @@ public sealed record SecretKeyReference(string Name, string Key);
 
 public sealed record MountSnapshot(string Volume, string MountPath, string? SubPath);
 
-public sealed record VolumeSnapshot(string Name, string? ClaimName);
+/// <summary>A volume of a pod.</summary>
+/// <param name="Kind">Its source, as the API names it: persistentVolumeClaim, secret, configMap, projected, emptyDir …</param>
+/// <param name="ClaimName">Of a persistentVolumeClaim.</param>
+/// <param name="Definition">The volume as the API gave it, in JSON: passed on whole to a pod that mounts the same. Names Secrets, never holds one.</param>
+public sealed record VolumeSnapshot(string Name, string Kind, string? ClaimName = null, string? Definition = null);
+
+/// <summary>Times in seconds, as the API has them.</summary>
+public sealed record ProbeSnapshot(int PeriodSeconds, int TimeoutSeconds, int FailureThreshold);
+
+/// <summary>seLinuxOptions of a pod or a container.</summary>
+public sealed record SeLinuxOptions(string? User, string? Role, string? Type, string? Level);
 
 public sealed record PodToleration(string? Key, string? Operator, string? Value, string? Effect, long? TolerationSeconds);
 

@@ -1,5 +1,36 @@
 namespace GaleraBackup;
 
+/// <summary>
+/// Paths of a server's variables, as the server gives them: relative ones are below @@datadir, an empty one means @@datadir itself or
+/// "not used".
+/// </summary>
+public sealed record ServerPaths
+{
+    /// <summary>@@innodb_data_home_dir</summary>
+    public string InnodbDataHome { get; init; } = "";
+
+    /// <summary>@@innodb_data_file_path: name:size[:…];… , names may be absolute.</summary>
+    public string InnodbDataFiles { get; init; } = "";
+
+    /// <summary>@@innodb_log_group_home_dir: the redo log.</summary>
+    public string InnodbLogGroupHome { get; init; } = "";
+
+    /// <summary>@@innodb_undo_directory</summary>
+    public string InnodbUndo { get; init; } = "";
+
+    /// <summary>@@aria_log_dir_path</summary>
+    public string AriaLog { get; init; } = "";
+
+    /// <summary>@@log_bin_basename: path and the beginning of the name of the binary logs.</summary>
+    public string BinlogBasename { get; init; } = "";
+
+    /// <summary>@@file_key_management_filename: the keys of encrypted tablespaces.</summary>
+    public string EncryptionKeys { get; init; } = "";
+
+    /// <summary>@@file_key_management_filekey, if it is <c>FILE:path</c>: the path of the key to those keys.</summary>
+    public string EncryptionKeysKey { get; init; } = "";
+}
+
 /// <summary>What one Galera node says of itself (SHOW GLOBAL STATUS / VARIABLES), read in one round trip.</summary>
 public sealed record WsrepStatus
 {
@@ -8,6 +39,9 @@ public sealed record WsrepStatus
 
     /// <summary>wsrep_local_state of a node that is desynced, or that feeds a joiner.</summary>
     public const int DonorDesynced = 2;
+
+    /// <summary>@@wsrep_on: false on a server that is no member of any Galera cluster.</summary>
+    public bool On { get; init; } = true;
 
     /// <summary>wsrep_ready</summary>
     public bool Ready { get; init; }
@@ -53,6 +87,9 @@ public sealed record WsrepStatus
 
     /// <summary>@@datadir</summary>
     public string DataDirectory { get; init; } = "";
+
+    /// <summary>Where the server keeps what is not in its data directory.</summary>
+    public ServerPaths Paths { get; init; } = new();
 
     /// <summary>@@hostname</summary>
     public string HostName { get; init; } = "";

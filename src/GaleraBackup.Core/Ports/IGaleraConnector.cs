@@ -5,10 +5,12 @@ public interface IGaleraConnector
 {
     /// <summary>
     /// Throws <see cref="GaleraBackupException"/>: <c>SqlAccessDenied</c> if the login is refused, <c>SqlUnreachable</c> if the server does
-    /// not answer within <paramref name="timeout"/>.
+    /// not answer within <paramref name="timeout"/>, <c>SqlTlsFailed</c> if it offers no TLS where TLS is required, or its certificate is not
+    /// trusted.
     /// </summary>
+    /// <param name="scope">Its route and its TLS.</param>
     Task<IGaleraNodeSession> ConnectAsync(
-        PodSnapshot pod, SqlLogin login, DatabaseRoute via, TimeSpan timeout, CancellationToken cancellationToken);
+        PodSnapshot pod, SqlLogin login, ClusterScope scope, TimeSpan timeout, CancellationToken cancellationToken);
 }
 
 /// <summary>

@@ -17,6 +17,9 @@ public sealed record RunnerOptions
     /// <summary>For the whole runner. The vendor's is 21600 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(21600);
 
+    /// <summary>For the pod's start: scheduling, image, volumes and the runner's own checks.</summary>
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long the runner waits, once it is ready, for the word that the replica is desynced.</summary>
     public TimeSpan GoTimeout { get; init; } = TimeSpan.FromMinutes(15);
 }

@@ -10,7 +10,6 @@ namespace GaleraBackup.Runner;
 /// </summary>
 public sealed class RunnerSession : IAsyncDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(45);
 
     /// <summary>For a command in a pod that only passes a word.</summary>
@@ -26,7 +25,7 @@ public sealed class RunnerSession : IAsyncDisposable
     private readonly TaskCompletionSource<CopiedEvent> _copied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<ResultEvent> _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<string> _log = [];
-    private readonly TimeSpan _timeout;
+    private readonly RunnerOptions _options;
     private Task _following = Task.CompletedTask;
     private RunnerProgress? _progress;
     private ErrorEvent? _error;
@@ -37,9 +36,9 @@ public sealed class RunnerSession : IAsyncDisposable
     private bool _hasPod;
     private bool _disposed;
 
-    private RunnerSession(BackupContext context, RunnerPod pod, TimeSpan timeout)
+    private RunnerSession(BackupContext context, RunnerPod pod, RunnerOptions options)
     {
-        (_context, Pod, _timeout) = (context, pod, timeout);
+        (_context, Pod, _options) = (context, pod, options);
     }
 
     public RunnerPod Pod { get; }
@@ -61,7 +60,7 @@ public sealed class RunnerSession : IAsyncDisposable
     {
         get
         {
-            var remaining = _timeout - _context.Clock.GetElapsedTime(_wentAt);
+            var remaining = _options.Timeout - _context.Clock.GetElapsedTime(_wentAt);
             return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
         }
     }
@@ -71,15 +70,15 @@ public sealed class RunnerSession : IAsyncDisposable
     /// <c>ClaimNotFound</c>, <c>RunnerNotStarted</c>, and what the runner refuses: <c>NotEnoughSpace</c>, <c>BackupPathNotWritable</c> …
     /// </exception>
     public static async Task<RunnerSession> StartAsync(
-        BackupContext context, RunnerPod pod, SqlLogin? login, TimeSpan timeout, CancellationToken cancellationToken)
+        BackupContext context, RunnerPod pod, SqlLogin? login, RunnerOptions options, CancellationToken cancellationToken)
     {
         await RequireClaimAsync(context, pod, cancellationToken).ConfigureAwait(false);
-        var session = new RunnerSession(context, pod, timeout);
+        var session = new RunnerSession(context, pod, options);
         try
         {
             await session.CreateAsync(login, cancellationToken).ConfigureAwait(false);
             await Deadline.RunAsync(
-                context.Clock, StartTimeout, session.NotStarted, token => session._ready.Task.WaitAsync(token), cancellationToken).ConfigureAwait(false);
+                context.Clock, options.StartTimeout, session.NotStarted, token => session._ready.Task.WaitAsync(token), cancellationToken).ConfigureAwait(false);
             return session;
         }
         catch
@@ -358,11 +357,11 @@ public sealed class RunnerSession : IAsyncDisposable
 
     private GaleraBackupException NotStarted() => new(
         "RunnerNotStarted", FailureKind.Refused,
-        $"The runner pod {Pod.Name} was not ready within {StartTimeout.TotalMinutes:0} minutes.",
+        $"The runner pod {Pod.Name} was not ready within {_options.StartTimeout.TotalSeconds:0} s.",
         $"See: kubectl describe pod {Pod.Name}. It must run on node {Pod.NodeName}, where the replica's volume is.", Pod.Name);
 
     private GaleraBackupException TimedOut() => new(
         "RunnerTimedOut", FailureKind.TimedOut,
-        $"The runner {Pod.Name} was not done within {_timeout.TotalSeconds:0} s.",
+        $"The runner {Pod.Name} was not done within {_options.Timeout.TotalSeconds:0} s.",
         "Give it longer with -Timeout; its partial backup is removed.", Pod.Name);
 }

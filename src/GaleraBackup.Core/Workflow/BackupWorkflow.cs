@@ -80,7 +80,7 @@ public static class BackupWorkflow
         try
         {
             var runner = await RunnerSession
-                .StartAsync(context, pod, replica.Scope.BackupCredential, options.Timeout, cancellationToken).ConfigureAwait(false);
+                .StartAsync(context, pod, replica.Scope.BackupCredential, options, cancellationToken).ConfigureAwait(false);
             await using (runner.ConfigureAwait(false))
             {
                 try
@@ -138,7 +138,7 @@ public static class BackupWorkflow
         BackupContext context, BackupReplica replica, RunnerOptions options, string runId, CancellationToken cancellationToken)
     {
         var pod = await BuildRunnerAsync(context, replica, options, runId, cancellationToken).ConfigureAwait(false);
-        return await RunnerSession.StartAsync(context, pod, replica.Scope.BackupCredential, options.Timeout, cancellationToken).ConfigureAwait(false);
+        return await RunnerSession.StartAsync(context, pod, replica.Scope.BackupCredential, options, cancellationToken).ConfigureAwait(false);
     }
 
     private static BackupRun Begin(BackupContext context, BackupReplica replica, RunnerSession runner, RunnerOptions options, string runId) =>

@@ -94,7 +94,7 @@ public static class ClusterInspection
         try
         {
             var session = await context.Galera
-                .ConnectAsync(pod, await login.Value.ConfigureAwait(false), scope.Via, NodeTimeout, cancellationToken).ConfigureAwait(false);
+                .ConnectAsync(pod, await login.Value.ConfigureAwait(false), scope, NodeTimeout, cancellationToken).ConfigureAwait(false);
             await using (session.ConfigureAwait(false))
             {
                 return node with { Wsrep = await session.ReadStatusAsync(cancellationToken).ConfigureAwait(false) };

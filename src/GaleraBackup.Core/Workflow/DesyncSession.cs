@@ -76,7 +76,7 @@ public sealed class DesyncSession : IAsyncDisposable
             var login = await Logins
                 .AdministratorAsync(context.Kubernetes, replica.Namespace, replica.Scope, node.Layout!, cancellationToken).ConfigureAwait(false);
             var server = await context.Galera
-                .ConnectAsync(node.PodSnapshot, login, replica.Scope.Via, ConnectTimeout, cancellationToken).ConfigureAwait(false);
+                .ConnectAsync(node.PodSnapshot, login, replica.Scope, ConnectTimeout, cancellationToken).ConfigureAwait(false);
             try
             {
                 await RequireServerAsync(server, replica, adopt, cancellationToken).ConfigureAwait(false);
@@ -321,7 +321,7 @@ public sealed class DesyncSession : IAsyncDisposable
         var pod = await _context.Kubernetes.WatchPodAsync(Replica.Namespace, Replica.Pod, cancellationToken)
             .FirstAsync(pod => pod is { Phase: "Running", PodIP: not null }, cancellationToken).ConfigureAwait(false);
         var server = await _context.Galera
-            .ConnectAsync(pod!, _login, Replica.Scope.Via, ConnectTimeout, cancellationToken).ConfigureAwait(false);
+            .ConnectAsync(pod!, _login, Replica.Scope, ConnectTimeout, cancellationToken).ConfigureAwait(false);
         var old = _server;
         _server = server;
         await old.DisposeAsync().ConfigureAwait(false);

@@ -42,7 +42,8 @@ internal static class Mapping
             ImagePullSecrets = [.. (pod.Spec.ImagePullSecrets ?? []).Select(secret => secret.Name)],
             Tolerations = [.. (pod.Spec.Tolerations ?? []).Select(ToToleration)],
             Containers = [.. pod.Spec.Containers.Select(container => ToSnapshot(container, statuses.GetValueOrDefault(container.Name)))],
-            Volumes = [.. (pod.Spec.Volumes ?? []).Select(volume => new VolumeSnapshot(volume.Name, volume.PersistentVolumeClaim?.ClaimName))],
+            Volumes = [.. (pod.Spec.Volumes ?? []).Select(volume => new VolumeSnapshot(
+                volume.Name, volume.PersistentVolumeClaim is null ? "" : "persistentVolumeClaim", volume.PersistentVolumeClaim?.ClaimName))],
         };
     }
 

@@ -22,8 +22,9 @@ internal sealed class GaleraConnector(IKubernetes client, bool inCluster) : IGal
     private const uint KeepAlive = 20;
 
     public async Task<IGaleraNodeSession> ConnectAsync(
-        PodSnapshot pod, SqlLogin login, DatabaseRoute via, TimeSpan timeout, CancellationToken cancellationToken)
+        PodSnapshot pod, SqlLogin login, ClusterScope scope, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        var via = scope.Via;
         var forward = via == DatabaseRoute.PortForward || (via == DatabaseRoute.Auto && !inCluster)
             ? PortForward.Open(client, pod.Namespace, pod.Name, MySqlPort)
             : null;

@@ -44,7 +44,7 @@ public sealed class DiscoveryTests
         {
             RunAsUser = 999,
             RunAsGroup = 998,
-            Volumes = [new VolumeSnapshot("galera", "galera-mariadb-1"), new VolumeSnapshot("storage", "storage-mariadb-1")],
+            Volumes = [new VolumeSnapshot("galera", "persistentVolumeClaim", "galera-mariadb-1"), new VolumeSnapshot("storage", "persistentVolumeClaim", "storage-mariadb-1")],
         };
 
         Assert.Equal(
@@ -86,7 +86,7 @@ public sealed class DiscoveryTests
         var pod = Make.Pod(0, exporter, server) with
         {
             RunAsUser = 1,
-            Volumes = [new VolumeSnapshot("previous-boot", null), new VolumeSnapshot("data", "data-mariadb-galera-0")],
+            Volumes = [new VolumeSnapshot("previous-boot", "emptyDir"), new VolumeSnapshot("data", "persistentVolumeClaim", "data-mariadb-galera-0")],
         };
 
         var layout = Discovery.FindLayout(pod);
@@ -131,7 +131,7 @@ public sealed class DiscoveryTests
         };
         var pod = Make.Pod(0, container) with
         {
-            Volumes = [new VolumeSnapshot("backup", "backups"), new VolumeSnapshot("logs", "logs-0"), new VolumeSnapshot("mysql-data", "data-0")],
+            Volumes = [new VolumeSnapshot("backup", "persistentVolumeClaim", "backups"), new VolumeSnapshot("logs", "persistentVolumeClaim", "logs-0"), new VolumeSnapshot("mysql-data", "persistentVolumeClaim", "data-0")],
         };
 
         Assert.Equal("data-0", Discovery.FindLayout(pod)?.DataClaim);
@@ -139,7 +139,7 @@ public sealed class DiscoveryTests
 
     [Fact]
     public void A_server_without_a_claim_has_no_layout() =>
-        Assert.Null(Discovery.FindLayout(Make.Pod() with { Volumes = [new VolumeSnapshot("mysql-data", null), new VolumeSnapshot("pod-tmp", null)] }));
+        Assert.Null(Discovery.FindLayout(Make.Pod() with { Volumes = [new VolumeSnapshot("mysql-data", "emptyDir"), new VolumeSnapshot("pod-tmp", "emptyDir")] }));
 
     [Fact]
     public void A_pod_of_another_program_has_no_layout()

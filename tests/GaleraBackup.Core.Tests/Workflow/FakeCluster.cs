@@ -382,7 +382,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         cancellationToken);
 
     public Task<IGaleraNodeSession> ConnectAsync(
-        PodSnapshot pod, SqlLogin login, DatabaseRoute via, TimeSpan timeout, CancellationToken cancellationToken)
+        PodSnapshot pod, SqlLogin login, ClusterScope scope, TimeSpan timeout, CancellationToken cancellationToken)
     {
         Assert.Equal(("root", "admin-password"), (login.UserName, login.Password));
         var node = Nodes.Single(node => node.Name == pod.Name);
