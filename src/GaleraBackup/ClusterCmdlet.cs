@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 
 namespace GaleraBackup;
 
@@ -9,22 +11,22 @@ public abstract class ClusterCmdlet : GaleraCmdlet
     protected const string ByName = nameof(ByName);
 
     /// <summary>Namespace of the StatefulSet. Default: the one of the kubeconfig's context.</summary>
-    [Parameter(ParameterSetName = ByName)]
+    [Parameter(ParameterSetName = ByName, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? Namespace { get; set; }
 
     /// <summary>The StatefulSet. Default: the only one of the namespace that looks like MariaDB.</summary>
-    [Parameter(ParameterSetName = ByName)]
+    [Parameter(ParameterSetName = ByName, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? StatefulSet { get; set; }
 
     /// <summary>A kubeconfig file. Default: KUBECONFIG, the pod's own service account, ~/.kube/config.</summary>
-    [Parameter(ParameterSetName = ByName)]
+    [Parameter(ParameterSetName = ByName, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? KubeConfig { get; set; }
 
     /// <summary>Context within the kubeconfig.</summary>
-    [Parameter(ParameterSetName = ByName)]
+    [Parameter(ParameterSetName = ByName, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? Context { get; set; }
 
@@ -38,6 +40,20 @@ public abstract class ClusterCmdlet : GaleraCmdlet
     [ValidateNotNull]
     public PSCredential? Credential { get; set; }
 
+    /// <summary>The same in a Secret of the namespace: [USER@]SECRET[/KEY]. -Credential comes first.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    [ValidateNotNull]
+    public LoginReference? CredentialSecret { get; set; }
+
+    /// <summary>TLS to the database, of this module and of the runner.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    public DatabaseSslMode SslMode { get; set; }
+
+    /// <summary>A file with the certificates (PEM) of the authorities that the servers' certificates are signed by.</summary>
+    [Parameter(ParameterSetName = ByName)]
+    [ValidateNotNullOrEmpty]
+    public string? SslCa { get; set; }
+
     /// <summary>What the parameters say. To be read on the pipeline's own thread: paths are resolved by PowerShell.</summary>
     private protected virtual ClusterScope Scope => new()
     {
@@ -46,9 +62,37 @@ public abstract class ClusterCmdlet : GaleraCmdlet
         KubeConfig = KubeConfig is null ? null : FileSystemPath(KubeConfig),
         Context = Context,
         Via = Via,
+        SslMode = SslMode,
+        SslCa = SslCa is null ? null : ReadCertificates(FileSystemPath(SslCa)),
         Credential = Login(Credential),
+        CredentialSecret = CredentialSecret,
     };
 
     internal static SqlLogin? Login(PSCredential? credential) =>
         credential is null ? null : new SqlLogin(credential.UserName, credential.GetNetworkCredential().Password);
+
+    private string ReadCertificates(string path)
+    {
+        try
+        {
+            var text = File.ReadAllText(path);
+            var found = new X509Certificate2Collection();
+            found.ImportFromPem(text);
+            if (found.Count > 0)
+            {
+                return text;
+            }
+
+            Refuse("it holds no certificate");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            Refuse(exception.Message);
+        }
+
+        return "";
+
+        void Refuse(string why) => ThrowTerminatingError(new GaleraBackupException(
+            "SslCaInvalid", FailureKind.Refused, $"-SslCa '{path}' cannot be used: {why}.", "Give a file with certificates in PEM.", path).ToErrorRecord());
+    }
 }

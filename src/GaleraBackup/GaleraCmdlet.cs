@@ -21,6 +21,11 @@ public abstract class GaleraCmdlet : PSCmdlet, IDisposable
 
     internal static int ExitCodeOf(PosixSignal signal) => 128 + (signal == PosixSignal.SIGHUP ? 1 : 15);
 
+    /// <summary>-WhatIf, or a $WhatIfPreference that it does not overrule.</summary>
+    private protected bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
+        ? given is SwitchParameter { IsPresent: true }
+        : LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
+
     public void Dispose()
     {
         Dispose(true);

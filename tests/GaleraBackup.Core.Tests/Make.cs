@@ -77,7 +77,7 @@ internal static class Make
         StatefulSet = "mariadb-server",
         Replicas = nodes.Length,
         Nodes = nodes,
-        Findings = ClusterHealth.Evaluate(nodes.Length, nodes),
+        Findings = ClusterHealth.Evaluate(nodes.Length, nodes, Now),
         CheckedAt = Now,
         Scope = new ClusterScope { Namespace = "openstack", StatefulSet = "mariadb-server" },
     };

@@ -45,6 +45,9 @@ public sealed record DesyncRecord
     /// <summary>When the server was Synced again (UTC); null while it is desynced.</summary>
     public DateTimeOffset? SyncedAt { get; init; }
 
+    /// <summary>What was found while it was taken out of its Services: <c>ReadinessIgnoresDesync</c>.</summary>
+    public IReadOnlyList<HealthFinding> Findings { get; init; } = [];
+
     /// <summary>When the pod was Ready again (UTC).</summary>
     public DateTimeOffset? ReadyAt { get; init; }
 }

@@ -12,6 +12,36 @@ public enum Outcome
     TimedOut,
 }
 
+/// <summary>The phases of a run, in the order in which they begin.</summary>
+public enum BackupPhase
+{
+    /// <summary>The cluster is checked and the replica chosen.</summary>
+    Check,
+
+    /// <summary>The lease is taken, the runner pod started and its own checks done; the replica still serves.</summary>
+    Prepare,
+
+    /// <summary>wsrep_desync=ON until the replica is out of its Services.</summary>
+    Desync,
+
+    /// <summary>mariadb-backup's own run.</summary>
+    Copy,
+
+    /// <summary>The receive queue, wsrep_desync=OFF, Synced, Ready.</summary>
+    Resync,
+
+    /// <summary>The backup's files are finished and published; runs beside the resync.</summary>
+    Publish,
+    Verify,
+    Prune,
+}
+
+/// <summary>How one phase of a run ended, and how long it took.</summary>
+public sealed record PhaseResult(BackupPhase Phase, Outcome Outcome, TimeSpan Duration)
+{
+    public override string ToString() => $"{Phase}: {Outcome}, {Duration.TotalSeconds:0.0} s";
+}
+
 public enum BackupType
 {
     Full,
@@ -56,6 +86,12 @@ public sealed record BackupRun
     public Outcome Verify { get; init; }
     public Outcome Resync { get; init; }
     public Outcome Prune { get; init; }
+
+    /// <summary>Every phase with its outcome and duration, also those that were not reached.</summary>
+    public IReadOnlyList<PhaseResult> Phases { get; init; } = [];
+
+    /// <summary>What was found on the way and is no error: <c>ReadinessIgnoresDesync</c>.</summary>
+    public IReadOnlyList<HealthFinding> Findings => Replica.Desync?.Findings ?? [];
 
     /// <summary>True if the cluster was unsafe and -AllowUnsafeBackup was given.</summary>
     public bool Unsafe => Replica.Unsafe;

@@ -6,8 +6,15 @@ namespace GaleraBackup.Policy;
 /// </summary>
 public static class ClusterHealth
 {
-    /// <summary>All findings, the worst first, then by pod.</summary>
-    public static IReadOnlyList<HealthFinding> Evaluate(int replicas, IReadOnlyList<GaleraNode> nodes)
+    /// <summary>A container that was restarted within this time may do it again in the middle of a backup.</summary>
+    private static readonly TimeSpan RecentRestart = TimeSpan.FromHours(1);
+
+    /// <summary>
+    /// All findings, the worst first, then by pod. What ails one node is one Error finding, its most basic cause: a node that is cut off
+    /// is also not ready, not Synced and in no Service, and saying so four times helps nobody.
+    /// </summary>
+    /// <param name="rollingOut">Pods of an older revision are being replaced.</param>
+    public static IReadOnlyList<HealthFinding> Evaluate(int replicas, IReadOnlyList<GaleraNode> nodes, DateTimeOffset now, bool rollingOut = false)
     {
         var findings = new List<HealthFinding>();
         if (nodes.Count != replicas)
@@ -15,63 +22,71 @@ public static class ClusterHealth
             findings.Add(Error("ReplicasMissing", null, $"The StatefulSet asks for {replicas} pods and has {nodes.Count}. Wait until it is complete."));
         }
 
-        if (replicas < 3)
+        if (rollingOut)
         {
-            findings.Add(new HealthFinding(
-                "NoQuorumReserve", FindingSeverity.Warning, null,
-                $"A cluster of {replicas} has no redundancy left while one node is desynced. Run three nodes or more."));
+            findings.Add(Warning("RolloutInProgress", null, "The StatefulSet is being rolled out: the replica may be restarted in the middle of a backup."));
         }
 
         foreach (var node in nodes)
         {
-            findings.AddRange(EvaluateNode(node, replicas));
+            findings.AddRange(Ailment(node) is { } ailment ? [ailment] : []);
+            findings.AddRange(Restart(node, now) is { } restart ? [restart] : []);
         }
 
-        var asked = nodes.Where(node => node.Wsrep is not null).ToList();
-        AddIfSplit(findings, asked, "ClusterUuidDiffers", "wsrep_cluster_state_uuid", wsrep => wsrep.ClusterStateUuid);
-        AddIfSplit(findings, asked, "MembershipDiffers", "wsrep_cluster_conf_id", wsrep => wsrep.ClusterConfId.ToString(null, null));
+        // A node outside any Primary component has its own finding; what it sees of the others says nothing about them.
+        var members = nodes.Where(node => node.Wsrep is { On: true, ClusterStatus: "Primary" }).ToList();
+        AddIfSizeDiffers(findings, members, replicas);
+        AddIfSplit(findings, members, FindingSeverity.Error, "ClusterUuidDiffers", "wsrep_cluster_state_uuid", wsrep => wsrep.ClusterStateUuid, "Resolve the split first.");
+        AddIfSplit(findings, members, FindingSeverity.Error, "MembershipDiffers", "wsrep_cluster_conf_id", wsrep => wsrep.ClusterConfId.ToString(null, null), "Resolve the split first.");
+        AddIfSplit(findings, members, FindingSeverity.Warning, "VersionsDiffer", "version", wsrep => wsrep.Version, "Finish the upgrade: a backup restores to the version of its own node.");
+        AddIfQuorumIsShort(findings, replicas);
         return [.. findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Pod, StringComparer.Ordinal)];
     }
 
-    private static IEnumerable<HealthFinding> EvaluateNode(GaleraNode node, int replicas)
+    // In this order: each cause has those below it as its consequences.
+    private static HealthFinding? Ailment(GaleraNode node)
     {
-        if (node.Phase != "Running")
-        {
-            yield return Error("PodNotRunning", node.Pod, $"The pod is {node.Phase}. See: kubectl describe pod {node.Pod}");
-        }
-        else if (!node.Ready)
-        {
-            yield return Error("PodNotReady", node.Pod, $"The pod is not Ready. See: kubectl describe pod {node.Pod}");
-        }
-
+        var pod = node.Pod;
         if (node.PodSnapshot.Terminating)
         {
-            yield return Error("PodTerminating", node.Pod, "The pod is being deleted: a rolling update or an eviction is under way. Wait until it is over.");
+            return Error("PodTerminating", pod, "The pod is being deleted: a rolling update or an eviction is under way. Wait until it is over.");
         }
 
-        if (node.Problem is { } problem)
+        if (node.Phase != "Running")
         {
-            yield return problem;
+            return Error("PodNotRunning", pod, $"The pod is {node.Phase}{Because(node.PodSnapshot.Reason, node.PodSnapshot.Message)}. See: kubectl describe pod {pod}");
         }
 
-        if (node.Wsrep is not { } wsrep)
+        if (Server(node) is { Running: false, Reason: { } reason } container)
         {
-            yield break;
+            return Error("PodNotRunning", pod, $"Its container '{container.Name}' does not run{Because(reason, container.Message)}. See: kubectl logs {pod} -c {container.Name} --previous");
+        }
+
+        return node.Problem ?? (node.Wsrep is { } wsrep ? Ailment(pod, wsrep) : null) ?? (node.Ready
+            ? null
+            : Error("PodNotReady", pod, $"The pod is not Ready, though its server is well: its readiness probe fails. See: kubectl describe pod {pod}"));
+    }
+
+    private static HealthFinding? Ailment(string pod, WsrepStatus wsrep)
+    {
+        if (!wsrep.On)
+        {
+            return Error("NotGalera", pod, "wsrep_on is OFF: the server is no member of a Galera cluster. Is this the right StatefulSet?");
         }
 
         if (wsrep.ClusterStatus != "Primary")
         {
-            yield return Error("NotPrimary", node.Pod, $"wsrep_cluster_status is '{wsrep.ClusterStatus}', not Primary: the node is cut off from the cluster.");
+            return Error("NotPrimary", pod, $"wsrep_cluster_status is '{wsrep.ClusterStatus}', not Primary: the node is cut off from the cluster.");
         }
 
         if (!wsrep.Connected)
         {
-            yield return Error("NotConnected", node.Pod, "wsrep_connected is OFF: the node has lost the cluster.");
+            return Error("NotConnected", pod, "wsrep_connected is OFF: the node has lost the cluster.");
         }
 
         if (!wsrep.Ready)
         {
-            yield return Error("NotReadyForQueries", node.Pod, "wsrep_ready is OFF: the node refuses queries.");
+            return Error("NotReadyForQueries", pod, $"wsrep_ready is OFF: the node is '{wsrep.LocalStateComment}' and refuses queries.");
         }
 
         if (wsrep.LocalState != WsrepStatus.Synced)
@@ -79,25 +94,65 @@ public static class ClusterHealth
             var cause = wsrep.Desync
                 ? "somebody set wsrep_desync=ON on it, or a backup is running"
                 : "it joins, or it feeds a joiner";
-            yield return Error("NodeNotSynced", node.Pod, $"The node is '{wsrep.LocalStateComment}', not Synced: {cause}.");
+            return Error("NodeNotSynced", pod, $"The node is '{wsrep.LocalStateComment}', not Synced: {cause}.");
         }
 
-        if (wsrep.ClusterSize != replicas)
+        return null;
+    }
+
+    private static HealthFinding? Restart(GaleraNode node, DateTimeOffset now) =>
+        Server(node)?.RestartedAt is { } at && now - at < RecentRestart
+            ? Warning("PodRestarted", node.Pod, $"Its server was restarted at {at:u} ({node.Restarts} restarts). See: kubectl logs {node.Pod} --previous")
+            : null;
+
+    private static void AddIfSizeDiffers(List<HealthFinding> findings, List<GaleraNode> members, int replicas)
+    {
+        var wrong = members.Where(node => node.Wsrep!.ClusterSize != replicas).ToList();
+        if (wrong.Count > 0)
         {
-            yield return Error("ClusterSizeDiffers", node.Pod, $"The node sees {wsrep.ClusterSize} members (wsrep_cluster_size), the StatefulSet asks for {replicas}.");
+            var views = string.Join("; ", wrong.GroupBy(node => node.Wsrep!.ClusterSize).Select(group => $"{group.Key} on {Names(group)}"));
+            var quorum = replicas > 2 && members.Min(node => node.Wsrep!.ClusterSize) < 3 ? " With one more node away, the loss of another stops the database." : "";
+            findings.Add(Error("ClusterSizeDiffers", null, $"wsrep_cluster_size is {views}, the StatefulSet asks for {replicas}.{quorum}"));
+        }
+    }
+
+    private static void AddIfQuorumIsShort(List<HealthFinding> findings, int replicas)
+    {
+        if (replicas == 1)
+        {
+            findings.Add(Error("NoOtherNode", null, "The cluster has one node: while it is desynced nobody serves the database's clients."));
+        }
+        else if (replicas == 2)
+        {
+            findings.Add(Warning("NoQuorumReserve", null, "A cluster of 2 has no redundancy left while one node is desynced. Run three nodes or more."));
         }
     }
 
     private static void AddIfSplit(
-        List<HealthFinding> findings, List<GaleraNode> nodes, string id, string variable, Func<WsrepStatus, string> value)
+        List<HealthFinding> findings, List<GaleraNode> nodes, FindingSeverity severity, string id, string variable, Func<WsrepStatus, string> value, string cure)
     {
         var groups = nodes.GroupBy(node => value(node.Wsrep!)).ToList();
         if (groups.Count > 1)
         {
-            var views = string.Join("; ", groups.Select(group => $"{group.Key} on {string.Join(", ", group.Select(node => node.Pod))}"));
-            findings.Add(Error(id, null, $"The nodes do not see the same cluster: {variable} is {views}. Resolve the split first."));
+            var views = string.Join("; ", groups.Select(group => $"{group.Key} on {Names(group)}"));
+            findings.Add(new HealthFinding(id, severity, null, $"The nodes do not see the same: {variable} is {views}. {cure}"));
         }
     }
 
+    private static ContainerSnapshot? Server(GaleraNode node) =>
+        node.PodSnapshot.Containers.FirstOrDefault(container => container.Name == node.Layout?.Container);
+
+    private static string Names(IEnumerable<GaleraNode> nodes) => string.Join(", ", nodes.Select(node => node.Pod));
+
+    private static string Because(string? reason, string? message) => (reason, message) switch
+    {
+        (null, null) => "",
+        (_, null) => $" ({reason})",
+        (null, _) => $" ({message})",
+        _ => $" ({reason}: {message})",
+    };
+
     private static HealthFinding Error(string id, string? pod, string message) => new(id, FindingSeverity.Error, pod, message);
+
+    private static HealthFinding Warning(string id, string? pod, string message) => new(id, FindingSeverity.Warning, pod, message);
 }

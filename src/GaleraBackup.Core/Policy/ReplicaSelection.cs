@@ -10,12 +10,7 @@ public static class ReplicaSelection
     {
         if (!cluster.IsSafe && !allowUnsafe)
         {
-            var errors = cluster.Findings.Where(finding => finding.Severity == FindingSeverity.Error);
-            throw new GaleraBackupException(
-                "ClusterUnsafe", FailureKind.Refused,
-                $"{cluster} cannot spare a node for a backup:{string.Concat(errors.Select(error => $"{Environment.NewLine}  {error}"))}",
-                "Mend what Test-GaleraCluster reports. To take a backup all the same, use -AllowUnsafeBackup.",
-                cluster);
+            throw Unsafe(cluster);
         }
 
         var reasons = cluster.Nodes.ToDictionary(node => node.Pod, WhyNot);
@@ -40,9 +35,9 @@ public static class ReplicaSelection
         };
     }
 
-    /// <summary>The node that the user names, for a step that is typed by itself. The choice is the user's, so an unsafe cluster is no obstacle here.</summary>
+    /// <summary>The node that the user names, for a step that is typed by itself.</summary>
     /// <exception cref="GaleraBackupException"><c>PodNotFound</c>; <c>NoReplica</c> if the node cannot be worked on at all.</exception>
-    public static BackupReplica ByName(GaleraCluster cluster, string pod)
+    public static BackupReplica ByName(GaleraCluster cluster, string pod, bool allowUnsafe)
     {
         var node = cluster.Nodes.FirstOrDefault(node => node.Pod == pod) ?? throw new GaleraBackupException(
             "PodNotFound", FailureKind.NotFound, $"{cluster} has no pod '{pod}'.", $"It has: {string.Join(", ", cluster.Nodes)}.", pod);
@@ -53,7 +48,17 @@ public static class ReplicaSelection
                 "See the findings of Test-GaleraCluster.", pod);
         }
 
-        return new BackupReplica { Cluster = cluster, Node = node, Candidates = [], Unsafe = !cluster.IsSafe };
+        return new BackupReplica { Cluster = cluster, Node = node, Candidates = [], Unsafe = allowUnsafe && !cluster.IsSafe };
+    }
+
+    internal static GaleraBackupException Unsafe(GaleraCluster cluster)
+    {
+        var errors = cluster.Findings.Where(finding => finding.Severity == FindingSeverity.Error);
+        return new GaleraBackupException(
+            "ClusterUnsafe", FailureKind.Refused,
+            $"{cluster} cannot spare a node for a backup:{string.Concat(errors.Select(error => $"{Environment.NewLine}  {error}"))}",
+            "Mend what Test-GaleraCluster reports. To take a backup all the same, use -AllowUnsafeBackup.",
+            cluster);
     }
 
     // Even an unsafe backup needs a node that answers and holds the cluster's data.

@@ -4,7 +4,10 @@ namespace GaleraBackup.Policy;
 public static class RoleLabel
 {
     public const string Name = "mariadb_role";
-    public const string Primary = "primary";
 
-    public static bool IsPrimary(PodSnapshot pod) => pod.Labels.TryGetValue(Name, out var role) && role == Primary;
+    public static bool IsPrimary(PodSnapshot pod) => Is(pod, "primary");
+
+    public static bool IsBackup(PodSnapshot pod) => Is(pod, "backup");
+
+    private static bool Is(PodSnapshot pod, string wanted) => pod.Labels.TryGetValue(Name, out var role) && role == wanted;
 }

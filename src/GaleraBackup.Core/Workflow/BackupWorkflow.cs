@@ -16,9 +16,6 @@ public sealed record BackupRequest
     public int? KeepLast { get; init; }
 }
 
-/// <summary>What a run would do: everything that reading alone can tell.</summary>
-public sealed record BackupPlan(BackupReplica Replica, RunnerPod RunnerPod, string RunnerManifest, int? KeepLast);
-
 /// <summary>The two phases of a physical backup, in their order.</summary>
 public static class BackupWorkflow
 {
@@ -31,26 +28,26 @@ public static class BackupWorkflow
     /// </exception>
     public static async Task<BackupRun> RunAsync(BackupContext context, BackupRequest request, CancellationToken cancellationToken)
     {
-        var replica = await ChooseReplicaAsync(context, request, cancellationToken).ConfigureAwait(false);
+        var phases = new PhaseRecorder(context.Clock);
+        var startedAt = context.Now;
+        var replica = await phases.RunAsync(BackupPhase.Check, () => ChooseReplicaAsync(context, request, cancellationToken)).ConfigureAwait(false);
         var session = await DesyncSession.OpenAsync(context, replica, request.Desync, cancellationToken).ConfigureAwait(false);
         await using var closing = session.ConfigureAwait(false);
 
         // Its image, its volumes and its checks must not cost the replica time: it waits, ready, until the replica is desynced.
-        var runner = await StartRunnerAsync(context, replica, request.Runner, session.RunId, cancellationToken).ConfigureAwait(false);
+        var runner = await phases.RunAsync(
+            BackupPhase.Prepare, () => StartRunnerAsync(context, replica, request.Runner, session.RunId, cancellationToken)).ConfigureAwait(false);
         await using var removing = runner.ConfigureAwait(false);
 
-        var run = Begin(context, replica, runner, request.Runner, session.RunId);
+        var run = Begin(replica, request.Runner, session.RunId, startedAt).With(runner.Pod);
         try
         {
-            run = await CopyAsync(run, session, runner, cancellationToken).ConfigureAwait(false);
-
-            // A copy that failed or hangs must not go on under a replica that is being put back.
-            var ending = run.Backup == Outcome.Skipped ? Task.CompletedTask : runner.DisposeAsync().AsTask();
-            run = await ResyncAsync(run, session, cancellationToken).ConfigureAwait(false);
-            await ending.ConfigureAwait(false);
-            run = await CompleteAsync(run, runner, cancellationToken).ConfigureAwait(false);
-            run = await PruneAsync(context, run, request, cancellationToken).ConfigureAwait(false);
-            return run with { FinishedAt = context.Now, Log = runner.Log };
+            run = await CopyAsync(phases, run, session, runner, cancellationToken).ConfigureAwait(false);
+            var publishing = PublishAsync(phases, run, runner, cancellationToken);
+            run = await ResyncAsync(phases, run, session, cancellationToken).ConfigureAwait(false);
+            run = (await publishing.ConfigureAwait(false))(run);
+            run = await PruneAsync(context, phases, run, session, request, cancellationToken).ConfigureAwait(false);
+            return run with { FinishedAt = context.Now, Log = runner.Log, Phases = phases.Results };
         }
         catch
         {
@@ -60,35 +57,53 @@ public static class BackupWorkflow
         }
     }
 
-    /// <summary>The same, without changing anything.</summary>
+    /// <summary>The same, without changing anything. With a number to keep, a short pod lists the backups; it mounts them read-only.</summary>
     public static async Task<BackupPlan> PlanAsync(BackupContext context, BackupRequest request, CancellationToken cancellationToken)
     {
         var replica = await ChooseReplicaAsync(context, request, cancellationToken).ConfigureAwait(false);
         var pod = await BuildRunnerAsync(context, replica, request.Runner, "RUN-ID", cancellationToken).ConfigureAwait(false);
-        return new BackupPlan(replica, pod, context.Kubernetes.RenderPod(pod), request.KeepLast);
+        return new BackupPlan
+        {
+            Replica = replica,
+            LeaseHolder = await ClusterLease.DescribeHolderAsync(context, replica, cancellationToken).ConfigureAwait(false),
+            RunnerPod = pod,
+            RunnerManifest = context.Kubernetes.RenderPod(pod),
+            Services = await ServiceExit.ServicesToLeaveAsync(context, replica, cancellationToken).ConfigureAwait(false),
+            KeepLast = request.KeepLast,
+            Victims = request.KeepLast is { } keepLast && !replica.Unsafe
+                ? await FindVictimsAsync(context, replica, pod, request.Runner, keepLast, cancellationToken).ConfigureAwait(false)
+                : [],
+        };
     }
 
+    /// <summary>The manifest of phase two's pod, in YAML, without creating it.</summary>
+    public static async Task<string> PlanRunnerAsync(
+        BackupContext context, BackupReplica replica, RunnerOptions options, CancellationToken cancellationToken) =>
+        context.Kubernetes.RenderPod(
+            await BuildRunnerAsync(context, replica, options, replica.Desync?.RunId ?? "RUN-ID", cancellationToken).ConfigureAwait(false));
+
     /// <summary>Phase two alone, on a replica that is desynced already. Never throws for what becomes of the runner: the run says it.</summary>
+    /// <exception cref="GaleraBackupException"><c>ReplicaNotDesynced</c></exception>
     public static async Task<BackupRun> RunRunnerAsync(
         BackupContext context, BackupReplica replica, RunnerOptions options, CancellationToken cancellationToken)
     {
         var runId = replica.Desync is { SyncedAt: null } desync ? desync.RunId : throw new GaleraBackupException(
             "ReplicaNotDesynced", FailureKind.Refused, $"{replica} is not desynced by this module, or not any more.",
             "Pipe it through Set-WsrepDesync -State On -PassThru first.", replica);
-        var pod = await BuildRunnerAsync(context, replica, options, runId, cancellationToken).ConfigureAwait(false);
-        var run = Begin(context, replica, pod, options, runId);
+        var phases = new PhaseRecorder(context.Clock);
+        var run = Begin(replica, options, runId, context.Now);
         try
         {
-            var runner = await RunnerSession
-                .StartAsync(context, pod, replica.Scope.BackupCredential, options, cancellationToken).ConfigureAwait(false);
+            await ClusterLease.RequireHeldByAsync(context, replica, runId, cancellationToken).ConfigureAwait(false);
+            var runner = await phases.RunAsync(
+                BackupPhase.Prepare, () => StartRunnerAsync(context, replica, options, runId, cancellationToken)).ConfigureAwait(false);
             await using (runner.ConfigureAwait(false))
             {
+                run = run.With(runner.Pod);
                 try
                 {
-                    await runner.GoAsync(cancellationToken).ConfigureAwait(false);
-                    var copied = await runner.WaitUntilCopiedAsync(cancellationToken).ConfigureAwait(false);
-                    run = run with { CopyDuration = copied.Duration };
-                    run = await CompleteAsync(run, runner, cancellationToken).ConfigureAwait(false);
+                    run = await GoAsync(phases, run, runner, cancellationToken).ConfigureAwait(false);
+                    run = (await PublishAsync(phases, run, runner, cancellationToken).ConfigureAwait(false))(run);
                 }
                 finally
                 {
@@ -101,7 +116,7 @@ public static class BackupWorkflow
             run = run.WithError(exception) with { Backup = OutcomeOf(exception) };
         }
 
-        return run with { FinishedAt = context.Now };
+        return run with { FinishedAt = context.Now, Phases = phases.Results };
     }
 
     public static BackupRun WithError(this BackupRun run, GaleraBackupException exception) => run with
@@ -141,44 +156,65 @@ public static class BackupWorkflow
         return await RunnerSession.StartAsync(context, pod, replica.Scope.BackupCredential, options, cancellationToken).ConfigureAwait(false);
     }
 
-    private static BackupRun Begin(BackupContext context, BackupReplica replica, RunnerSession runner, RunnerOptions options, string runId) =>
-        Begin(context, replica, runner.Pod, options, runId);
-
-    private static BackupRun Begin(BackupContext context, BackupReplica replica, RunnerPod pod, RunnerOptions options, string runId) => new()
+    private static BackupRun Begin(BackupReplica replica, RunnerOptions options, string runId, DateTimeOffset startedAt) => new()
     {
         RunId = runId,
-        BackupId = pod.Environment["GALERA_BACKUP_ID"],
+        BackupId = BackupName.Full(startedAt),
         BackupClaim = options.BackupClaim,
         BackupPath = options.BackupPath,
-        RunnerPod = pod.Name,
+        RunnerPod = "",
         Replica = replica,
         ServerVersion = replica.Node.Wsrep?.Version,
-        StartedAt = context.Now,
+        StartedAt = startedAt,
     };
 
-    private static async Task<BackupRun> CopyAsync(BackupRun run, DesyncSession session, RunnerSession runner, CancellationToken cancellationToken)
+    private static BackupRun With(this BackupRun run, RunnerPod pod) =>
+        run with { RunnerPod = pod.Name, BackupId = pod.Environment["GALERA_BACKUP_ID"] };
+
+    private static async Task<BackupRun> CopyAsync(
+        PhaseRecorder phases, BackupRun run, DesyncSession session, RunnerSession runner, CancellationToken cancellationToken)
     {
+        // Another run that has the lease may begin its own work: what is not finished by now must not go on beside it.
+        using var alone = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, session.Lease.Lost);
         try
         {
-            run = run with { Replica = await session.DesyncAsync(cancellationToken).ConfigureAwait(false) };
-            await runner.GoAsync(cancellationToken).ConfigureAwait(false);
-            var copied = await runner.WaitUntilCopiedAsync(cancellationToken).ConfigureAwait(false);
-            return run with { CopyDuration = copied.Duration };
+            run = run with { Replica = await phases.RunAsync(BackupPhase.Desync, () => session.DesyncAsync(alone.Token)).ConfigureAwait(false) };
+            await session.Lease.RequireHeldAsync(alone.Token).ConfigureAwait(false);
+            return await GoAsync(phases, run, runner, alone.Token).ConfigureAwait(false);
         }
         catch (GaleraBackupException exception)
         {
             return run.WithError(exception) with { Backup = OutcomeOf(exception) };
         }
+        catch (OperationCanceledException) when (session.Lease.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return run.WithError(session.Lease.WasLost()) with { Backup = Outcome.Failed };
+        }
     }
 
+    private static Task<BackupRun> GoAsync(PhaseRecorder phases, BackupRun run, RunnerSession runner, CancellationToken cancellationToken) =>
+        phases.RunAsync(
+            BackupPhase.Copy,
+            async () =>
+            {
+                await runner.GoAsync(cancellationToken).ConfigureAwait(false);
+                var copied = await runner.WaitUntilCopiedAsync(cancellationToken).ConfigureAwait(false);
+                return run with { CopyDuration = copied.Duration };
+            });
+
     // Whatever became of the copy, the replica goes back now; the runner finishes its files meanwhile.
-    private static async Task<BackupRun> ResyncAsync(BackupRun run, DesyncSession session, CancellationToken cancellationToken)
+    private static async Task<BackupRun> ResyncAsync(PhaseRecorder phases, BackupRun run, DesyncSession session, CancellationToken cancellationToken)
     {
         try
         {
-            await session.ResyncAsync(cancellationToken).ConfigureAwait(false);
-            await session.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false);
-            return run with { Resync = Outcome.Succeeded, Replica = session.Replica };
+            return await phases.RunAsync(
+                BackupPhase.Resync,
+                async () =>
+                {
+                    await session.ResyncAsync(cancellationToken).ConfigureAwait(false);
+                    await session.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false);
+                    return run with { Resync = Outcome.Succeeded, Replica = session.Replica };
+                }).ConfigureAwait(false);
         }
         catch (GaleraBackupException exception)
         {
@@ -186,17 +222,21 @@ public static class BackupWorkflow
         }
     }
 
-    private static async Task<BackupRun> CompleteAsync(BackupRun run, RunnerSession runner, CancellationToken cancellationToken)
+    /// <summary>What the publication adds to the run, which has its resync meanwhile.</summary>
+    private static async Task<Func<BackupRun, BackupRun>> PublishAsync(
+        PhaseRecorder phases, BackupRun run, RunnerSession runner, CancellationToken cancellationToken)
     {
         if (run.Backup != Outcome.Skipped)
         {
-            return run;
+            // A copy that failed or hangs must not go on under a replica that is being put back.
+            await runner.DisposeAsync().ConfigureAwait(false);
+            return unchanged => unchanged;
         }
 
         try
         {
-            var result = await runner.WaitUntilCompletedAsync(cancellationToken).ConfigureAwait(false);
-            return run with
+            var result = await phases.RunAsync(BackupPhase.Publish, () => runner.WaitUntilCompletedAsync(cancellationToken)).ConfigureAwait(false);
+            return completed => completed with
             {
                 Backup = Outcome.Succeeded,
                 ClusterUuid = result.ClusterUuid,
@@ -205,17 +245,18 @@ public static class BackupWorkflow
                 DatabaseBytes = result.DatabaseKiB * 1024,
                 StreamedBytes = result.StreamedBytes,
                 StoredBytes = result.StoredBytes,
-                ServerVersion = result.ServerVersion ?? run.ServerVersion,
+                ServerVersion = result.ServerVersion ?? completed.ServerVersion,
             };
         }
         catch (GaleraBackupException exception)
         {
-            return run.WithError(exception) with { Backup = OutcomeOf(exception) };
+            return failed => failed.WithError(exception) with { Backup = OutcomeOf(exception) };
         }
     }
 
     // After the resync, so that a slow removal never lengthens the replica's absence; never after a failed or an unsafe backup.
-    private static async Task<BackupRun> PruneAsync(BackupContext context, BackupRun run, BackupRequest request, CancellationToken cancellationToken)
+    private static async Task<BackupRun> PruneAsync(
+        BackupContext context, PhaseRecorder phases, BackupRun run, DesyncSession session, BackupRequest request, CancellationToken cancellationToken)
     {
         if (request.KeepLast is not { } keepLast || run.Backup != Outcome.Succeeded || run.Unsafe)
         {
@@ -225,24 +266,42 @@ public static class BackupWorkflow
         var removed = new List<BackupSet>();
         try
         {
-            context.Progress.Progress(new WorkflowProgress("Pruning", run.BackupClaim));
-            var store = await ClaimBackupStore.OpenAsync(
-                context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, cancellationToken).ConfigureAwait(false);
-            await using (store.ConfigureAwait(false))
-            {
-                foreach (var victim in Retention.Victims(await store.ListAsync(cancellationToken).ConfigureAwait(false), keepLast))
+            return await phases.RunAsync(
+                BackupPhase.Prune,
+                async () =>
                 {
-                    await store.RemoveAsync(victim, cancellationToken).ConfigureAwait(false);
-                    removed.Add(victim);
-                }
-            }
+                    context.Progress.Progress(new WorkflowProgress("Pruning", run.BackupClaim));
+                    await session.Lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
+                    var store = await ClaimBackupStore.OpenAsync(
+                        context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, cancellationToken).ConfigureAwait(false);
+                    await using (store.ConfigureAwait(false))
+                    {
+                        foreach (var victim in Retention.Victims(await store.ListAsync(cancellationToken).ConfigureAwait(false), keepLast))
+                        {
+                            await store.RemoveAsync(victim, cancellationToken).ConfigureAwait(false);
+                            removed.Add(victim);
+                        }
+                    }
 
-            context.Progress.Progress(new WorkflowProgress("Pruning", run.BackupClaim, Completed: true));
-            return run with { Prune = Outcome.Succeeded, Removed = removed };
+                    context.Progress.Progress(new WorkflowProgress("Pruning", run.BackupClaim, Completed: true));
+                    return run with { Prune = Outcome.Succeeded, Removed = removed };
+                }).ConfigureAwait(false);
         }
         catch (GaleraBackupException exception)
         {
             return run.WithError(exception) with { Prune = OutcomeOf(exception), Removed = removed };
+        }
+    }
+
+    private static async Task<IReadOnlyList<BackupSet>> FindVictimsAsync(
+        BackupContext context, BackupReplica replica, RunnerPod pod, RunnerOptions options, int keepLast, CancellationToken cancellationToken)
+    {
+        var store = await ClaimBackupStore.OpenAsync(
+            context, replica.Node, replica.StatefulSet, options.BackupClaim, options.BackupPath, cancellationToken).ConfigureAwait(false);
+        await using (store.ConfigureAwait(false))
+        {
+            var planned = BackupName.ToBackupSet(pod.Environment["GALERA_BACKUP_ID"], sizeBytes: 0, isComplete: true, options.BackupClaim)!;
+            return Retention.Victims([.. await store.ListAsync(cancellationToken).ConfigureAwait(false), planned], keepLast);
         }
     }
 }

@@ -24,14 +24,15 @@ public static class ClusterInspection
         context.Progress.Verbose($"{ns}/{statefulSet.Name}: asking {own.Count} nodes for their wsrep status.");
         var login = new Lazy<Task<SqlLogin>>(() => ResolveLoginAsync(context, ns, scope, own, cancellationToken));
         var nodes = await Task.WhenAll(own.Select(pod => InspectNodeAsync(context, scope, pod, login, cancellationToken))).ConfigureAwait(false);
+        var now = context.Now;
         return new GaleraCluster
         {
             Namespace = ns,
             StatefulSet = statefulSet.Name,
             Replicas = statefulSet.Replicas,
             Nodes = nodes,
-            Findings = ClusterHealth.Evaluate(statefulSet.Replicas, nodes),
-            CheckedAt = context.Now,
+            Findings = ClusterHealth.Evaluate(statefulSet.Replicas, nodes, now, statefulSet.RollingOut),
+            CheckedAt = now,
             Scope = scope with { Namespace = ns, StatefulSet = statefulSet.Name },
         };
     }

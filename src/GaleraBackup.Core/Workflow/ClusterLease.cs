@@ -11,10 +11,13 @@ namespace GaleraBackup.Workflow;
 public sealed class ClusterLease : IAsyncDisposable
 {
     private const string Prefix = "galerabackup.io/";
+    private const string RunIdAnnotation = Prefix + "run-id";
     private static readonly TimeSpan Duration = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
 
     private readonly BackupContext _context;
     private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _lost = new();
     private LeaseSnapshot _lease;
     private Task _renewing = Task.CompletedTask;
 
@@ -22,10 +25,11 @@ public sealed class ClusterLease : IAsyncDisposable
     {
         _context = context;
         _lease = lease;
+        Lost = _lost.Token;
     }
 
-    /// <summary>True once another has taken the lease, or once it could not be renewed for its whole duration.</summary>
-    public bool IsLost { get; private set; }
+    /// <summary>Cancelled once another run has taken the lease. An API that does not answer for a while is no loss: nobody can have taken it unseen.</summary>
+    public CancellationToken Lost { get; }
 
     public static string NameOf(string statefulSet) => $"galera-backup-{statefulSet}";
 
@@ -42,7 +46,7 @@ public sealed class ClusterLease : IAsyncDisposable
             RenewedAt = context.Now,
             Annotations = new Dictionary<string, string>
             {
-                [Prefix + "run-id"] = runId,
+                [RunIdAnnotation] = runId,
                 [Prefix + "pod"] = replica.Pod,
                 [Prefix + "pod-uid"] = replica.Node.PodSnapshot.Uid,
                 [Prefix + "desync-count-before"] = (replica.Node.Wsrep?.DesyncCount ?? 0).ToString(CultureInfo.InvariantCulture),
@@ -85,24 +89,50 @@ public sealed class ClusterLease : IAsyncDisposable
         return lease;
     }
 
+    /// <summary>Reads the lease anew: right before each change, so that a run that was held up for long changes nothing under another's feet.</summary>
     /// <exception cref="GaleraBackupException"><c>LeaseLost</c></exception>
-    public void EnsureHeld()
+    public async Task RequireHeldAsync(CancellationToken cancellationToken)
     {
-        if (IsLost)
+        if (Lost.IsCancellationRequested || await ReadOwnAsync(_context, _lease, cancellationToken).ConfigureAwait(false) is null)
         {
-            throw new GaleraBackupException(
-                "LeaseLost", FailureKind.Failed,
-                $"The lease {_lease.Namespace}/{_lease.Name} was lost to another run.",
-                "Another run may work on this cluster now: see who holds it before anything else.",
-                _lease.Name);
+            throw WasLost();
         }
     }
+
+    /// <summary>The same for a step that is typed by itself: the lease is kept by the session that desynced the replica.</summary>
+    /// <exception cref="GaleraBackupException"><c>LeaseLost</c></exception>
+    public static async Task RequireHeldByAsync(BackupContext context, BackupReplica replica, string runId, CancellationToken cancellationToken)
+    {
+        var name = NameOf(replica.StatefulSet);
+        if ((await context.Kubernetes.ReadLeaseAsync(replica.Namespace, name, cancellationToken).ConfigureAwait(false))
+            ?.Annotations.GetValueOrDefault(RunIdAnnotation) != runId)
+        {
+            throw WasLost(replica.Namespace, name);
+        }
+    }
+
+    /// <summary>Who holds the lease of a replica's cluster, in a sentence; null if nobody does.</summary>
+    public static async Task<string?> DescribeHolderAsync(BackupContext context, BackupReplica replica, CancellationToken cancellationToken)
+    {
+        var lease = await context.Kubernetes
+            .ReadLeaseAsync(replica.Namespace, NameOf(replica.StatefulSet), cancellationToken).ConfigureAwait(false);
+        return string.IsNullOrEmpty(lease?.HolderIdentity) ? null : Describe(lease);
+    }
+
+    /// <summary><c>LeaseLost</c></summary>
+    public GaleraBackupException WasLost() => WasLost(_lease.Namespace, _lease.Name);
+
+    private static GaleraBackupException WasLost(string ns, string name) => new(
+        "LeaseLost", FailureKind.Failed,
+        $"The lease {ns}/{name} was lost to another run, or given back.",
+        "Another run may work on this cluster now: see who holds it before anything else.",
+        name);
 
     /// <summary>Gives the lease back: only once nothing of ours is left to mend.</summary>
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
         await StopAsync().ConfigureAwait(false);
-        if (IsLost)
+        if (Lost.IsCancellationRequested)
         {
             return;
         }
@@ -125,10 +155,11 @@ public sealed class ClusterLease : IAsyncDisposable
     {
         await StopAsync().ConfigureAwait(false);
         _stop.Dispose();
+        _lost.Dispose();
     }
 
-    // Clocks of two machines differ: a lease is dead when nobody has written to it for its duration by OUR clock, whatever times it holds.
-    // Null: its holder gave it back meanwhile.
+    // Clocks of two machines differ: a lease is dead when nobody has written to it for its duration by OUR clock, whatever times it holds. One
+    // that lives is renewed three times in that time, so the wait for a refusal is short. Null: its holder gave it back meanwhile.
     private static async Task<LeaseSnapshot?> WaitForDeathAsync(BackupContext context, LeaseSnapshot present, CancellationToken cancellationToken)
     {
         if (string.IsNullOrEmpty(present.HolderIdentity))
@@ -136,15 +167,24 @@ public sealed class ClusterLease : IAsyncDisposable
             return present;
         }
 
-        if (present.RenewedAt is { } renewed && renewed <= context.Now && context.Now - renewed < present.Duration)
+        context.Progress.Verbose($"Lease {present.Namespace}/{present.Name} is held by {present.HolderIdentity}: watching for up to {present.Duration.TotalSeconds:0} s whether it lives.");
+        var since = context.Clock.GetTimestamp();
+        while (context.Clock.GetElapsedTime(since) < present.Duration)
         {
-            throw Held(present);
+            await Task.Delay(WatchInterval, context.Clock, cancellationToken).ConfigureAwait(false);
+            var later = await context.Kubernetes.ReadLeaseAsync(present.Namespace, present.Name, cancellationToken).ConfigureAwait(false);
+            if (later is null)
+            {
+                return null;
+            }
+
+            if (later.ResourceVersion != present.ResourceVersion)
+            {
+                throw Held(later);
+            }
         }
 
-        context.Progress.Verbose($"Lease {present.Namespace}/{present.Name} looks dead; watching it for {present.Duration.TotalSeconds:0} s to be sure.");
-        await Task.Delay(present.Duration, context.Clock, cancellationToken).ConfigureAwait(false);
-        var later = await context.Kubernetes.ReadLeaseAsync(present.Namespace, present.Name, cancellationToken).ConfigureAwait(false);
-        return later is null || later.ResourceVersion == present.ResourceVersion ? later : throw Held(later);
+        return present;
     }
 
     // A write whose answer was lost may have been done all the same: the holder's name, which has the run's id in it, tells.
@@ -172,13 +212,15 @@ public sealed class ClusterLease : IAsyncDisposable
 
     private static GaleraBackupException Held(LeaseSnapshot lease) => new(
         "LeaseHeld", FailureKind.Refused,
-        $"Another run works on this cluster: lease {lease.Namespace}/{lease.Name} is held by {lease.HolderIdentity} since {lease.AcquiredAt:u} for pod {lease.Annotations.GetValueOrDefault(Prefix + "pod")}.",
+        $"Another run works on this cluster: {Describe(lease)}.",
         "Wait until it has ended. One run at a time keeps at most one node of the cluster desynced.",
         lease.Name);
 
+    private static string Describe(LeaseSnapshot lease) =>
+        $"lease {lease.Namespace}/{lease.Name} is held by {lease.HolderIdentity} since {lease.AcquiredAt:u} for pod {lease.Annotations.GetValueOrDefault(Prefix + "pod")}";
+
     private async Task RenewAsync()
     {
-        var lastSuccess = _context.Now;
         try
         {
             while (true)
@@ -188,17 +230,13 @@ public sealed class ClusterLease : IAsyncDisposable
                 {
                     if (!await TryRenewAsync().ConfigureAwait(false))
                     {
-                        IsLost = true;
                         _context.Progress.Warning($"The lease {_lease.Namespace}/{_lease.Name} was taken by another run.");
+                        await _lost.CancelAsync().ConfigureAwait(false);
                         return;
                     }
-
-                    // After an outage, or a laptop's sleep: nobody took it meanwhile.
-                    (IsLost, lastSuccess) = (false, _context.Now);
                 }
                 catch (GaleraBackupException exception)
                 {
-                    IsLost = _context.Now - lastSuccess > Duration;
                     _context.Progress.Verbose($"The lease could not be renewed: {exception.Message}");
                 }
             }

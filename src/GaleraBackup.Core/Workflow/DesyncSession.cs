@@ -4,16 +4,6 @@ using GaleraBackup.Ports;
 
 namespace GaleraBackup.Workflow;
 
-/// <summary>Time limits of a desync, each a phase of its own.</summary>
-public sealed record DesyncOptions
-{
-    /// <summary>For Donor/Desynced, NotReady and leaving the endpoints together. The vendor's is 300 s.</summary>
-    public TimeSpan DesyncTimeout { get; init; } = TimeSpan.FromSeconds(300);
-
-    /// <summary>For the drained receive queue, Synced and Ready together. The vendor's is 300 s.</summary>
-    public TimeSpan ResyncTimeout { get; init; } = TimeSpan.FromSeconds(300);
-}
-
 /// <summary>
 /// One replica taken out of the cluster's flow control and put back: the lease, the SQL session to that very node, and the waiting.
 /// Disposing it puts the replica back, whatever happened before, with a time limit of its own.
@@ -22,39 +12,43 @@ public sealed class DesyncSession : IAsyncDisposable
 {
     private const int QuietSamples = 3;
     private static readonly TimeSpan SampleInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ReconnectInterval = TimeSpan.FromSeconds(1);
 
     private readonly BackupContext _context;
-    private readonly DesyncOptions _options;
-    private readonly SqlLogin _login;
-    private readonly ClusterLease _lease;
+    private readonly ReplicaConnection _server;
     private readonly SemaphoreSlim _one = new(1, 1);
-    private IGaleraNodeSession _server;
     private bool _ours;
     private bool _closed;
-    private long _resyncStarted;
-    private GaleraBackupException? _unmended;
+    private bool _ended;
+    private long _offAt;
 
     private DesyncSession(
-        BackupContext context, DesyncOptions options, SqlLogin login, IGaleraNodeSession server, ClusterLease lease, BackupReplica replica, string runId)
+        BackupContext context, DesyncOptions options, ReplicaConnection server, ClusterLease lease, BackupReplica replica, string runId)
     {
-        (_context, _options, _login, _server, _lease, Replica, RunId) = (context, options, login, server, lease, replica, runId);
+        (_context, Options, _server, Lease, Replica, RunId) = (context, options, server, lease, replica, runId);
     }
 
     public string RunId { get; }
 
-    /// <summary>Why the replica could not be put back; null while it was not tried, and if it was.</summary>
-    public GaleraBackupException? Unmended => _unmended;
+    /// <summary>Limits of what is still to come: Off may bring others than On did.</summary>
+    public DesyncOptions Options { get; set; }
 
-    private string HowToMend =>
-        $"Once the lease has run out (30 s), put it back with: Set-WsrepDesync Off -Namespace {Replica.Namespace} -StatefulSet {Replica.StatefulSet} -Pod {Replica.Pod} -Force, or on the node: SET GLOBAL wsrep_desync=OFF.";
+    /// <summary>Why the replica could not be put back; null while it was not tried, and if it was.</summary>
+    public GaleraBackupException? Unmended { get; private set; }
 
     /// <summary>The replica with what we did to it so far.</summary>
     public BackupReplica Replica { get; private set; }
 
+    /// <summary>Held from the beginning until the replica is back.</summary>
+    public ClusterLease Lease { get; }
+
+    private string HowToMend =>
+        $"Once the lease has run out (30 s), put it back with: Set-WsrepDesync Off -Namespace {Replica.Namespace} -StatefulSet {Replica.StatefulSet} -Pod {Replica.Pod} -Force, or on the node: SET GLOBAL wsrep_desync=OFF.";
+
     /// <summary>Takes the lease and connects to the node. Does not touch the replica.</summary>
-    /// <exception cref="GaleraBackupException"><c>LeaseHeld</c>, <c>ReplicaAlreadyDesynced</c>, <c>WrongServer</c>, and what the ports raise.</exception>
+    /// <exception cref="GaleraBackupException">
+    /// <c>UnsupportedLayout</c>, <c>LeaseHeld</c>, <c>ReplicaAlreadyDesynced</c>, <c>WrongServer</c>, and what the ports raise.
+    /// </exception>
     public static Task<DesyncSession> OpenAsync(
         BackupContext context, BackupReplica replica, DesyncOptions options, CancellationToken cancellationToken) =>
         OpenAsync(context, replica, options, adopt: false, cancellationToken);
@@ -72,15 +66,13 @@ public sealed class DesyncSession : IAsyncDisposable
         var lease = await ClusterLease.AcquireAsync(context, replica, runId, cancellationToken).ConfigureAwait(false);
         try
         {
-            var node = replica.Node;
-            var login = await Logins
-                .AdministratorAsync(context.Kubernetes, replica.Namespace, replica.Scope, node.Layout!, cancellationToken).ConfigureAwait(false);
-            var server = await context.Galera
-                .ConnectAsync(node.PodSnapshot, login, replica.Scope, ConnectTimeout, cancellationToken).ConfigureAwait(false);
+            var server = await ReplicaConnection.OpenAsync(context, replica, cancellationToken).ConfigureAwait(false);
             try
             {
-                await RequireServerAsync(server, replica, adopt, cancellationToken).ConfigureAwait(false);
-                return new DesyncSession(context, options, login, server, lease, replica, runId) { _ours = adopt };
+                var status = await server.ReadStatusAsync(cancellationToken).ConfigureAwait(false);
+                return status.Desync && !adopt
+                    ? throw DesyncGuard.AlreadyDesynced(replica, status.DesyncCount)
+                    : new DesyncSession(context, options, server, lease, replica, runId) { _ours = adopt };
             }
             catch
             {
@@ -96,47 +88,18 @@ public sealed class DesyncSession : IAsyncDisposable
     }
 
     /// <summary>
-    /// SET GLOBAL wsrep_desync=ON, then waits until the node is Donor/Desynced, its pod NotReady and gone from the endpoints of every Service
-    /// that held it. The node goes on receiving and applying write-sets.
+    /// Looks at the cluster once more, then SET GLOBAL wsrep_desync=ON, then waits until the node is Donor/Desynced, its pod NotReady and gone
+    /// from the endpoints of every Service that held it. The node goes on receiving and applying write-sets.
     /// </summary>
-    /// <exception cref="GaleraBackupException"><c>DesyncTimedOut</c>; the replica is put back before it is thrown.</exception>
+    /// <exception cref="GaleraBackupException">
+    /// Before the replica is touched <c>LeaseLost</c> and what <see cref="DesyncGuard"/> refuses. <c>DesyncTimedOut</c> and
+    /// <c>ReadinessIgnoresDesync</c>: the replica is put back before they are thrown.
+    /// </exception>
     public async Task<BackupReplica> DesyncAsync(CancellationToken cancellationToken)
     {
-        var (ns, pod) = (Replica.Namespace, Replica.Pod);
-        _lease.EnsureHeld();
         try
         {
-            return await Deadline.RunAsync(
-                _context.Clock, _options.DesyncTimeout,
-                () => new GaleraBackupException(
-                    "DesyncTimedOut", FailureKind.TimedOut,
-                    $"{Replica} was not Donor/Desynced, NotReady and out of its Services' endpoints within {_options.DesyncTimeout.TotalSeconds:0} s.",
-                    "See whether its readiness probe asks for Synced: kubectl describe pod. A slow probe needs a longer -DesyncTimeout.",
-                    Replica),
-                async token =>
-                {
-                    var services = await ServicesToLeaveAsync(token).ConfigureAwait(false);
-                    _context.Progress.Progress(new WorkflowProgress("Desynchronising", $"{pod}: wsrep_desync=ON"));
-                    var before = await _server.ReadStatusAsync(token).ConfigureAwait(false);
-
-                    // From here on the replica is ours to put back, even if the answer to the statement is lost.
-                    _ours = true;
-                    await _server.SetDesyncAsync(true, token).ConfigureAwait(false);
-                    await WaitForStateAsync(WsrepStatus.DonorDesynced, token).ConfigureAwait(false);
-                    Replica = Replica with
-                    {
-                        Desync = new DesyncRecord { RunId = RunId, DesyncedAt = _context.Now, CountBefore = before.DesyncCount },
-                    };
-                    _context.Progress.Verbose($"{pod} is Donor/Desynced; waiting until it is NotReady and out of {string.Join(", ", services)}.");
-                    await Task.WhenAll(
-                        _context.Kubernetes.WatchPodAsync(ns, pod, token).FirstAsync(IsOutOfService, token),
-                        _context.Kubernetes.WatchServicesOfPodAsync(ns, pod, token).FirstAsync(present => !services.Overlaps(present), token))
-                        .ConfigureAwait(false);
-                    _context.Progress.Verbose($"{pod} is NotReady and in no Service's endpoints.");
-                    _context.Progress.Progress(new WorkflowProgress("Desynchronising", pod, Completed: true));
-                    return Replica;
-                },
-                cancellationToken).ConfigureAwait(false);
+            return await Deadline.RunAsync(_context.Clock, Options.DesyncTimeout, DesyncTimedOut, LeaveAsync, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -149,60 +112,60 @@ public sealed class DesyncSession : IAsyncDisposable
     /// Waits until the receive queue is drained, sets wsrep_desync=OFF and waits for Synced. OFF with a long queue would throttle the
     /// whole cluster (codership/galera#289). Does nothing if the desync is not ours, or undone already.
     /// </summary>
-    /// <exception cref="GaleraBackupException"><c>ResyncTimedOut</c></exception>
-    public Task<BackupReplica> ResyncAsync(CancellationToken cancellationToken) => Deadline.RunAsync(
-        _context.Clock, _options.ResyncTimeout, ResyncTimedOut,
-        async token =>
-        {
-            _resyncStarted = _context.Clock.GetTimestamp();
-            await _one.WaitAsync(token).ConfigureAwait(false);
-            try
-            {
-                if (_unmended is not null)
-                {
-                    throw _unmended; // Tried and given up: the session to the server is closed.
-                }
-
-                if (_ours)
-                {
-                    await PutBackAsync(token).ConfigureAwait(false);
-                    _ours = false;
-                    Replica = Replica with { Desync = Replica.Desync is { } desync ? desync with { SyncedAt = _context.Now } : null };
-                    _context.Progress.Verbose($"{Replica.Pod} is Synced.");
-                }
-
-                return Replica;
-            }
-            finally
-            {
-                _one.Release();
-            }
-        },
-        cancellationToken);
-
-    // Synced and Ready share one limit.
-    private TimeSpan RemainingResync
+    /// <exception cref="GaleraBackupException"><c>DrainTimedOut</c>, <c>ResyncTimedOut</c></exception>
+    public async Task<BackupReplica> ResyncAsync(CancellationToken cancellationToken)
     {
-        get
+        await _one.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
         {
-            var remaining = _options.ResyncTimeout - _context.Clock.GetElapsedTime(_resyncStarted);
-            return remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero;
+            if (_ended && Unmended is { } reason)
+            {
+                throw reason; // Tried and given up: the session to the server is closed.
+            }
+
+            if (_ours)
+            {
+                await DrainAsync(cancellationToken).ConfigureAwait(false);
+                _offAt = _context.Clock.GetTimestamp();
+                await Deadline.RunAsync(
+                    _context.Clock, Options.ResyncTimeout, ResyncTimedOut,
+                    token => ReconnectingAsync(PutBackAsync, token), cancellationToken).ConfigureAwait(false);
+                (_ours, Unmended) = (false, null);
+                Replica = Replica with { Desync = Replica.Desync is { } desync ? desync with { SyncedAt = _context.Now } : null };
+                _context.Progress.Verbose($"{Replica.Pod} is Synced.");
+            }
+
+            return Replica;
+        }
+        catch (GaleraBackupException exception)
+        {
+            Unmended = exception;
+            throw;
+        }
+        finally
+        {
+            _one.Release();
         }
     }
 
     /// <summary>Waits until the pod is Ready again, after <see cref="ResyncAsync"/>.</summary>
     /// <exception cref="GaleraBackupException"><c>ResyncTimedOut</c></exception>
-    public Task<BackupReplica> WaitUntilReadyAsync(CancellationToken cancellationToken) => Deadline.RunAsync(
-        _context.Clock, RemainingResync, ResyncTimedOut,
-        async token =>
-        {
-            await _context.Kubernetes.WatchPodAsync(Replica.Namespace, Replica.Pod, token)
-                .FirstAsync(pod => pod is { Ready: true }, token).ConfigureAwait(false);
-            Replica = Replica with { Desync = Replica.Desync is { } desync ? desync with { ReadyAt = _context.Now } : null };
-            _context.Progress.Progress(new WorkflowProgress("Resynchronising", $"{Replica.Pod} is Ready", Completed: true));
-            return Replica;
-        },
-        cancellationToken);
+    public Task<BackupReplica> WaitUntilReadyAsync(CancellationToken cancellationToken)
+    {
+        // Synced and Ready share one limit.
+        var remaining = Options.ResyncTimeout - (_offAt == 0 ? TimeSpan.Zero : _context.Clock.GetElapsedTime(_offAt));
+        return Deadline.RunAsync(
+            _context.Clock, remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero, ResyncTimedOut,
+            async token =>
+            {
+                await _context.Kubernetes.WatchPodAsync(Replica.Namespace, Replica.Pod, token)
+                    .FirstAsync(pod => pod is { Ready: true }, token).ConfigureAwait(false);
+                Replica = Replica with { Desync = Replica.Desync is { } desync ? desync with { ReadyAt = _context.Now } : null };
+                _context.Progress.Progress(new WorkflowProgress("Resynchronising", $"{Replica.Pod} is Ready", Completed: true));
+                return Replica;
+            },
+            cancellationToken);
+    }
 
     /// <summary>
     /// Puts the replica back if that is still to be done, then gives the lease back. Never throws; what it cannot mend it says, and
@@ -218,50 +181,39 @@ public sealed class DesyncSession : IAsyncDisposable
         _closed = true;
         try
         {
-            // Not the caller's token: it is cancelled when this is needed most. ResyncAsync has its own limit.
-            await ResyncAsync(CancellationToken.None).ConfigureAwait(false);
-            await GiveBackAsync(_context, _lease).ConfigureAwait(false);
+            // What was tried and given up is not tried again: whoever waits here has waited that long already.
+            if (Unmended is null)
+            {
+                // A person or a kubelet waits for the end: not for an hour.
+                Options = Options with { DrainTimeout = Options.DrainTimeout < Options.ResyncTimeout ? Options.DrainTimeout : Options.ResyncTimeout };
+
+                // Not the caller's token: it is cancelled when this is needed most. ResyncAsync has its own limits.
+                await ResyncAsync(CancellationToken.None).ConfigureAwait(false);
+            }
         }
-        catch (GaleraBackupException exception)
+        catch (GaleraBackupException)
         {
-            _unmended = exception;
-            _context.Progress.Warning(
-                $"{Replica} is still desynced: {exception.Message} {HowToMend}");
-            await _lease.DisposeAsync().ConfigureAwait(false);
+            // It is in Unmended.
         }
-        finally
+
+        if (Unmended is { } reason)
         {
-            await _server.DisposeAsync().ConfigureAwait(false);
+            _context.Progress.Warning($"{Replica} is still desynced: {reason.Message} {HowToMend}");
+            await Lease.DisposeAsync().ConfigureAwait(false);
         }
+        else
+        {
+            await GiveBackAsync(_context, Lease).ConfigureAwait(false);
+        }
+
+        _ended = true;
+        await _server.DisposeAsync().ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync()
     {
         await CloseAsync().ConfigureAwait(false);
         _one.Dispose();
-    }
-
-    private static bool IsOutOfService(PodSnapshot? pod) => pod is null || (!pod.Ready && !RoleLabel.IsPrimary(pod));
-
-    private static async Task RequireServerAsync(
-        IGaleraNodeSession server, BackupReplica replica, bool mayBeDesynced, CancellationToken cancellationToken)
-    {
-        var status = await server.ReadStatusAsync(cancellationToken).ConfigureAwait(false);
-        if (status.HostName != replica.Pod && status.HostName != replica.Node.Wsrep?.HostName)
-        {
-            throw new GaleraBackupException(
-                "WrongServer", FailureKind.Refused,
-                $"The address of pod {replica} answers as '{status.HostName}'.",
-                "The pod was replaced meanwhile: run Test-GaleraCluster again.", replica);
-        }
-
-        if (status.Desync && !mayBeDesynced)
-        {
-            throw new GaleraBackupException(
-                "ReplicaAlreadyDesynced", FailureKind.Refused,
-                $"wsrep_desync is already ON on {replica} (wsrep_desync_count {status.DesyncCount}), and not by this run.",
-                "Somebody keeps it desynced on purpose, or an earlier run died: find out, then Set-WsrepDesync -State Off -Force.", replica);
-        }
     }
 
     private static async Task GiveBackAsync(BackupContext context, ClusterLease lease)
@@ -280,84 +232,169 @@ public sealed class DesyncSession : IAsyncDisposable
         }
     }
 
-    private async Task<HashSet<string>> ServicesToLeaveAsync(CancellationToken cancellationToken)
+    private async Task<BackupReplica> LeaveAsync(CancellationToken cancellationToken)
     {
-        var services = await _context.Kubernetes.ListServicesAsync(Replica.Namespace, cancellationToken).ConfigureAwait(false);
-        var labels = Replica.Node.PodSnapshot.Labels;
-        return services
-            .Where(service => !service.PublishesNotReadyAddresses && service.Selector.Count > 0)
-            .Where(service => service.Selector.All(pair => labels.TryGetValue(pair.Key, out var value) && value == pair.Value))
-            .Select(service => service.Name)
-            .ToHashSet(StringComparer.Ordinal);
+        var pod = Replica.Pod;
+        var cluster = await ClusterInspection.InspectAsync(_context, Replica.Scope, cancellationToken).ConfigureAwait(false);
+        RequireSpareable(cluster);
+        var target = cluster.Nodes.Single(node => node.Pod == pod);
+        Replica = Replica with { Node = target };
+        var services = await ServiceExit.ServicesToLeaveAsync(_context, Replica, cancellationToken).ConfigureAwait(false);
+
+        _context.Progress.Progress(new WorkflowProgress("Desynchronising", $"{pod}: wsrep_desync=ON"));
+        await Lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
+        await TakeOutAsync(target.Wsrep!.DesyncCount, cancellationToken).ConfigureAwait(false);
+        _context.Progress.Verbose($"{pod} is Donor/Desynced; waiting until it is NotReady and out of {string.Join(", ", services)}.");
+        if (await ServiceExit.WaitAsync(_context, Replica, services, cancellationToken).ConfigureAwait(false) is { } finding)
+        {
+            Accept(finding);
+        }
+        else
+        {
+            _context.Progress.Verbose($"{pod} is NotReady and in no Service's endpoints.");
+        }
+
+        _context.Progress.Progress(new WorkflowProgress("Desynchronising", pod, Completed: true));
+        return Replica;
     }
 
-    // A connection may have been cut while it was idle for hours of copying, and a server that restarted needs a new one: the deadline alone
-    // ends the trying.
-    private async Task PutBackAsync(CancellationToken cancellationToken)
+    private void RequireSpareable(GaleraCluster cluster)
     {
-        for (var isNew = false; ; isNew = true)
+        if (DesyncGuard.WhyNot(Replica, cluster) is { } refusal)
+        {
+            if (!Replica.Unsafe || DesyncGuard.IsAbsolute(refusal))
+            {
+                throw refusal;
+            }
+
+            _context.Progress.Warning($"{refusal.Message} Desynchronised all the same, as -AllowUnsafeBackup has it.");
+        }
+    }
+
+    private async Task TakeOutAsync(int countBefore, CancellationToken cancellationToken)
+    {
+        // From here on the replica is ours to put back, even if the answer to the statement is lost.
+        _ours = true;
+        if (!await _server.SetDesyncAsync(true, cancellationToken).ConfigureAwait(false))
+        {
+            // Warning 1231: somebody else was faster by a moment, and it is theirs.
+            _ours = false;
+            throw DesyncGuard.AlreadyDesynced(Replica, countBefore + 1);
+        }
+
+        await _server.WaitAsync(status => status.LocalState == WsrepStatus.DonorDesynced, cancellationToken).ConfigureAwait(false);
+        Replica = Replica with
+        {
+            Desync = new DesyncRecord { RunId = RunId, DesyncedAt = _context.Now, CountBefore = countBefore },
+        };
+    }
+
+    private void Accept(HealthFinding finding)
+    {
+        if (Options.RequireNotReady)
+        {
+            throw new GaleraBackupException(
+                finding.Id, FailureKind.Failed, $"{Replica}: {finding.Message}",
+                "Let its readiness probe ask for wsrep_local_state_comment = Synced, or leave -RequireNotReady out.", Replica);
+        }
+
+        _context.Progress.Warning(finding.ToString());
+        Replica = Replica with { Desync = Replica.Desync! with { Findings = [finding] } };
+    }
+
+    // A connection may have been cut while it was idle, and a server that restarted needs a new one. A queue may take an hour to drain; a server
+    // that does not answer at all is not waited for that long.
+    private async Task ReconnectingAsync(Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+    {
+        long? lostAt = null;
+        while (true)
         {
             try
             {
-                if (isNew)
+                if (lostAt is not null)
                 {
                     await Task.Delay(ReconnectInterval, _context.Clock, cancellationToken).ConfigureAwait(false);
-                    await ReconnectAsync(cancellationToken).ConfigureAwait(false);
+                    await Deadline.RunAsync(
+                        _context.Clock, Options.ResyncTimeout, ResyncTimedOut, _server.ReconnectAsync, cancellationToken).ConfigureAwait(false);
+                    lostAt = null;
                 }
 
-                await DrainAndResyncAsync(cancellationToken).ConfigureAwait(false);
+                await work(cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (GaleraBackupException exception) when (exception.ErrorId == "SqlUnreachable")
             {
+                lostAt ??= _context.Clock.GetTimestamp();
                 _context.Progress.Verbose($"The connection to {Replica.Pod} was lost, connecting again: {exception.Message}");
+                if (_context.Clock.GetElapsedTime(lostAt.Value) > Options.ResyncTimeout)
+                {
+                    throw ResyncTimedOut();
+                }
             }
         }
     }
 
-    // The pod may have been replaced and have another address now.
-    private async Task ReconnectAsync(CancellationToken cancellationToken)
+    /// <summary>Waits for a short queue, and until nobody else (a state transfer, BACKUP STAGE) needs the node desynced.</summary>
+    private async Task DrainAsync(CancellationToken cancellationToken)
     {
-        var pod = await _context.Kubernetes.WatchPodAsync(Replica.Namespace, Replica.Pod, cancellationToken)
-            .FirstAsync(pod => pod is { Phase: "Running", PodIP: not null }, cancellationToken).ConfigureAwait(false);
-        var server = await _context.Galera
-            .ConnectAsync(pod!, _login, Replica.Scope, ConnectTimeout, cancellationToken).ConfigureAwait(false);
-        var old = _server;
-        _server = server;
-        await old.DisposeAsync().ConfigureAwait(false);
-        await RequireServerAsync(server, Replica, mayBeDesynced: true, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Deadline.RunAsync(
+                _context.Clock, Options.DrainTimeout, DrainTimedOut,
+                token => ReconnectingAsync(WaitUntilDrainedAsync, token), cancellationToken).ConfigureAwait(false);
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "DrainTimedOut" && Options.OnDrainTimeout == DrainTimeoutAction.Force)
+        {
+            _context.Progress.Warning($"{exception.Message} wsrep_desync=OFF all the same, as -OnDrainTimeout Force has it: the cluster may wait for it.");
+        }
     }
 
-    private async Task DrainAndResyncAsync(CancellationToken cancellationToken)
+    private async Task WaitUntilDrainedAsync(CancellationToken cancellationToken)
     {
-        var status = await _server.ReadStatusAsync(cancellationToken).ConfigureAwait(false);
-        if (status.Desync)
-        {
-            for (var quiet = 0; quiet < QuietSamples; quiet = status.ReceiveQueue < status.FlowControlLowerLimit ? quiet + 1 : 0)
+        var quiet = 0;
+        await _server.WaitAsync(
+            status =>
             {
-                _context.Progress.Progress(new WorkflowProgress("Resynchronising", $"{Replica.Pod}: {status.ReceiveQueue} write-sets in the receive queue"));
-                await Task.Delay(SampleInterval, _context.Clock, cancellationToken).ConfigureAwait(false);
-                status = await _server.ReadStatusAsync(cancellationToken).ConfigureAwait(false);
-            }
+                if (!status.Desync)
+                {
+                    return true; // Undone by somebody, or by a restart.
+                }
 
+                quiet = status.ReceiveQueue < status.FlowControlLowerLimit && status.DesyncCount <= OwnCount ? quiet + 1 : 0;
+                _context.Progress.Progress(new WorkflowProgress("Resynchronising", $"{Replica.Pod}: {status.ReceiveQueue} write-sets in the receive queue"));
+                return quiet >= QuietSamples;
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    private int OwnCount => (Replica.Desync?.CountBefore ?? 0) + 1;
+
+    private async Task PutBackAsync(CancellationToken cancellationToken)
+    {
+        if ((await _server.ReadStatusAsync(cancellationToken).ConfigureAwait(false)).Desync)
+        {
             await _server.SetDesyncAsync(false, cancellationToken).ConfigureAwait(false);
         }
 
         // OFF is not yet Synced: the node passes through Joined.
-        await WaitForStateAsync(WsrepStatus.Synced, cancellationToken).ConfigureAwait(false);
+        await _server.WaitAsync(status => status.LocalState == WsrepStatus.Synced, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task WaitForStateAsync(int state, CancellationToken cancellationToken)
-    {
-        while ((await _server.ReadStatusAsync(cancellationToken).ConfigureAwait(false)).LocalState != state)
-        {
-            await Task.Delay(SampleInterval, _context.Clock, cancellationToken).ConfigureAwait(false);
-        }
-    }
+    private GaleraBackupException DesyncTimedOut() => new(
+        "DesyncTimedOut", FailureKind.TimedOut,
+        $"{Replica} was not Donor/Desynced, NotReady and out of its Services' endpoints within {Options.DesyncTimeout.TotalSeconds:0} s.",
+        "See its pod and its Services' endpoints: kubectl describe pod. A slow probe needs a longer -DesyncTimeout.",
+        Replica);
+
+    private GaleraBackupException DrainTimedOut() => new(
+        "DrainTimedOut", FailureKind.TimedOut,
+        $"The receive queue of {Replica} was not short within {Options.DrainTimeout.TotalSeconds:0} s: with wsrep_desync=OFF the whole cluster would wait for it.",
+        $"It stays desynced and goes on applying write-sets. {HowToMend} -OnDrainTimeout Force, or a longer -DrainTimeout, changes what is done. A backup that was already published is good.",
+        Replica);
 
     private GaleraBackupException ResyncTimedOut() => new(
         "ResyncTimedOut", FailureKind.TimedOut,
-        $"{Replica} was not Synced and Ready within {_options.ResyncTimeout.TotalSeconds:0} s.",
+        $"{Replica} was not Synced and Ready within {Options.ResyncTimeout.TotalSeconds:0} s.",
         $"See its receive queue (SHOW GLOBAL STATUS LIKE 'wsrep_local_recv_queue') and its log. {HowToMend} A backup that was already published is good.",
         Replica);
 }

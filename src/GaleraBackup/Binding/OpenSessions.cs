@@ -46,6 +46,47 @@ internal static class OpenSessions
     public static OpenSession? Find(BackupReplica replica) => Sessions.Values.FirstOrDefault(
         session => session.Desync.RunId == replica.Desync?.RunId || session.Desync.Replica.Node.PodSnapshot.Uid == replica.Node.PodSnapshot.Uid);
 
+    /// <summary>
+    /// Puts one replica back: that of a session of this process; with <paramref name="force"/> another's too; else it only looks.
+    /// A replica that is not drained in time keeps its session, so that Off can be called again.
+    /// </summary>
+    /// <returns>The replica, and Skipped if there was nothing to undo.</returns>
+    /// <exception cref="GaleraBackupException"><c>NotOurDesync</c>, <c>DrainTimedOut</c>, <c>ResyncTimedOut</c>, and what the ports raise.</exception>
+    public static async Task<(BackupReplica Replica, Outcome Outcome)> PutBackAsync(
+        BackupReplica replica, DesyncOptions options, bool force, IProgressSink sink, CancellationToken cancellationToken)
+    {
+        var session = Find(replica);
+        if (session is null && !force)
+        {
+            using var gateway = await ClusterGateway.OpenAsync(replica.Scope, cancellationToken).ConfigureAwait(false);
+            var seen = await UnownedReplica
+                .RequireNotDesyncedAsync(GaleraCmdlet.ContextOf(gateway, sink), replica, cancellationToken).ConfigureAwait(false);
+            sink.Verbose($"{replica} is '{seen.Node.WsrepState}': there is nothing to undo.");
+            return (seen, Outcome.Skipped);
+        }
+
+        session ??= await OpenSession.OpenAsync(replica, options, sink, DesyncSession.AdoptAsync, cancellationToken).ConfigureAwait(false);
+        (session.Sink.Target, session.Desync.Options) = (sink, options);
+        var stays = false;
+        try
+        {
+            await session.Desync.ResyncAsync(cancellationToken).ConfigureAwait(false);
+            return (await session.Desync.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false), Outcome.Succeeded);
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "DrainTimedOut")
+        {
+            (session.Sink.Target, stays) = (null, true);
+            throw;
+        }
+        finally
+        {
+            if (!stays)
+            {
+                await session.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
     /// <summary>Puts every replica back that is still desynced. Waits no longer than a process may take to end.</summary>
     public static void CloseAll() => Task.WaitAll([.. Sessions.Values.Select(session => session.DisposeAsync().AsTask())], ExitTimeout);
 
@@ -60,65 +101,4 @@ internal static class OpenSessions
             Environment.Exit(GaleraCmdlet.ExitCodeOf(context.Signal));
         }
     }
-}
-
-/// <summary>A desync with the connections it lives on. Its messages go to the cmdlet that works on it now.</summary>
-internal sealed class OpenSession : IAsyncDisposable
-{
-    private readonly ClusterGateway _gateway;
-    private readonly Lazy<Task> _closing;
-
-    private OpenSession(DesyncSession desync, ClusterGateway gateway, RelaySink sink)
-    {
-        (Desync, _gateway, Sink) = (desync, gateway, sink);
-        _closing = new Lazy<Task>(CloseAsync);
-        OpenSessions.Add(this);
-    }
-
-    public DesyncSession Desync { get; }
-
-    /// <param name="open">Takes the lease: <see cref="DesyncSession.OpenAsync"/>, or <see cref="DesyncSession.AdoptAsync"/> for another's desync.</param>
-    /// <exception cref="GaleraBackupException">As <paramref name="open"/>.</exception>
-    public static async Task<OpenSession> OpenAsync(
-        BackupReplica replica, DesyncOptions options, IProgressSink sink,
-        Func<BackupContext, BackupReplica, DesyncOptions, CancellationToken, Task<DesyncSession>> open, CancellationToken cancellationToken)
-    {
-        // The connections stay open until Off: they are not the cmdlet's but the session's.
-        var relay = new RelaySink { Target = sink };
-        var gateway = await ClusterGateway.OpenAsync(replica.Scope, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            var desync = await open(GaleraCmdlet.ContextOf(gateway, relay), replica, options, cancellationToken).ConfigureAwait(false);
-            return new OpenSession(desync, gateway, relay);
-        }
-        catch
-        {
-            gateway.Dispose();
-            throw;
-        }
-    }
-
-    public RelaySink Sink { get; }
-
-    /// <summary>Whoever closes it, and however many: all wait for the same end.</summary>
-    public ValueTask DisposeAsync() => new(_closing.Value);
-
-    private async Task CloseAsync()
-    {
-        await Desync.DisposeAsync().ConfigureAwait(false);
-        _gateway.Dispose();
-        OpenSessions.Remove(this);
-    }
-}
-
-/// <summary>Passes on to a sink that changes; drops what is said while there is none.</summary>
-internal sealed class RelaySink : IProgressSink
-{
-    public IProgressSink? Target { get; set; }
-
-    public void Progress(WorkflowProgress progress) => Target?.Progress(progress);
-
-    public void Verbose(string message) => Target?.Verbose(message);
-
-    public void Warning(string message) => Target?.Warning(message);
 }

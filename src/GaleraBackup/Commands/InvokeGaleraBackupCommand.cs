@@ -10,13 +10,19 @@ namespace GaleraBackup.Commands;
 [OutputType(typeof(BackupRun))]
 public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
 {
+    private const string ByCluster = nameof(ByCluster);
+
+    /// <summary>The report of Test-GaleraCluster; the cluster is checked anew.</summary>
+    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ByCluster)]
+    public GaleraCluster Cluster { get; set; } = null!;
+
     /// <summary>The claim that takes the backup.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string BackupClaim { get; set; } = "mariadb-phy-backup-data";
 
     /// <summary>Folder on that claim; default: its root.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
     [BackupPath]
     public string BackupPath { get; set; } = "";
 
@@ -30,6 +36,12 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
     [ValidateRange(0.01, 1000)]
     public decimal RequiredSpaceRatio { get; set; } = 1.2m;
 
+    /// <summary>How long the runner's pod may take to be ready: scheduling, image, volumes, its own checks.</summary>
+    [Parameter]
+    [Duration]
+    [TimeLimit]
+    public TimeSpan RunnerStartTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long the runner may take.</summary>
     [Parameter]
     [Duration]
@@ -42,7 +54,21 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
     [TimeLimit]
     public TimeSpan DesyncTimeout { get; set; } = new DesyncOptions().DesyncTimeout;
 
-    /// <summary>How long to wait for the drained receive queue, Synced and Ready.</summary>
+    /// <summary>A replica that stays Ready while it is desynced is an error, not a finding.</summary>
+    [Parameter]
+    public SwitchParameter RequireNotReady { get; set; }
+
+    /// <summary>How long to wait until the receive queue is short, before wsrep_desync=OFF.</summary>
+    [Parameter]
+    [Duration]
+    [TimeLimit]
+    public TimeSpan DrainTimeout { get; set; } = new DesyncOptions().DrainTimeout;
+
+    /// <summary>What to do when it does not get short in time.</summary>
+    [Parameter]
+    public DrainTimeoutAction OnDrainTimeout { get; set; }
+
+    /// <summary>How long to wait for Synced and Ready, once the queue is short.</summary>
     [Parameter]
     [Duration]
     [TimeLimit]
@@ -57,7 +83,16 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
     [Credential]
     public PSCredential? BackupCredential { get; set; }
 
-    private protected override ClusterScope Scope => base.Scope with { BackupCredential = Login(BackupCredential) };
+    /// <summary>The same in a Secret of the namespace: [USER@]SECRET[/KEY]. -BackupCredential comes first.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public LoginReference? BackupCredentialSecret { get; set; }
+
+    private protected override ClusterScope Scope => (ParameterSetName == ByCluster ? Cluster.Scope : base.Scope) with
+    {
+        BackupCredential = Login(BackupCredential),
+        BackupCredentialSecret = BackupCredentialSecret,
+    };
 
     protected override void ProcessRecord()
     {
@@ -66,12 +101,20 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
             Scope = Scope,
             AllowUnsafe = AllowUnsafeBackup,
             KeepLast = KeepLast,
-            Desync = new DesyncOptions { DesyncTimeout = DesyncTimeout, ResyncTimeout = ResyncTimeout },
+            Desync = new DesyncOptions
+            {
+                DesyncTimeout = DesyncTimeout,
+                RequireNotReady = RequireNotReady,
+                DrainTimeout = DrainTimeout,
+                OnDrainTimeout = OnDrainTimeout,
+                ResyncTimeout = ResyncTimeout,
+            },
             Runner = new RunnerOptions
             {
                 BackupClaim = BackupClaim,
                 BackupPath = BackupPath,
                 RequiredSpaceRatio = RequiredSpaceRatio,
+                StartTimeout = RunnerStartTimeout,
                 Timeout = Timeout,
                 GoTimeout = DesyncTimeout + TimeSpan.FromMinutes(5),
             },
@@ -89,32 +132,8 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
         }
     }
 
-    // -WhatIf, or a $WhatIfPreference that it does not overrule.
-    private bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
-        ? given is SwitchParameter { IsPresent: true }
-        : LanguagePrimitives.IsTrue(SessionState.PSVariable.GetValue("WhatIfPreference"));
-
     // A rehearsal runs everything that only reads, and shows what would follow.
-    private string Describe(BackupRequest request)
-    {
-        var target = $"{request.Scope.Namespace ?? "the context's namespace"}, to claim {BackupClaim}";
-        if (!IsWhatIf)
-        {
-            return target;
-        }
-
-        var plan = Run(request.Scope, (context, token) => BackupWorkflow.PlanAsync(context, request, token));
-        var prune = plan.KeepLast is { } keep ? $"keep the newest {keep} complete backups, remove older ones" : "remove no backup";
-        return $"""
-            {plan.Replica}, to claim {BackupClaim}:
-              1. check the cluster: {plan.Replica.Cluster.Findings.Count} findings
-              2. replica {plan.Replica.Pod}, the highest ordinal, on node {plan.Replica.KubernetesNode}
-              3. create the runner pod below and wait until it is ready
-              4. SET GLOBAL wsrep_desync=ON on {plan.Replica.Pod}; wait until it is NotReady and out of the endpoints
-              5. run mariadb-backup to {plan.RunnerPod.Environment["GALERA_BACKUP_ID"]}
-              6. wait for the receive queue; SET GLOBAL wsrep_desync=OFF; wait until it is Synced and Ready
-              7. {prune}
-            {plan.RunnerManifest}
-            """;
-    }
+    private string Describe(BackupRequest request) => IsWhatIf
+        ? Run(request.Scope, (context, token) => BackupWorkflow.PlanAsync(context, request, token)).ToString()
+        : $"{request.Scope.Namespace ?? "the context's namespace"}, to claim {BackupClaim}";
 }

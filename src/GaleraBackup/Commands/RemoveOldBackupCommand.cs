@@ -20,17 +20,17 @@ public sealed class RemoveOldBackupCommand : ClusterCmdlet
     public BackupRun BackupRun { get; set; } = null!;
 
     /// <summary>A mounted backup root.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ByPath)]
+    [Parameter(Mandatory = true, ParameterSetName = ByPath, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string Path { get; set; } = null!;
 
     /// <summary>The claim that holds the backups.</summary>
-    [Parameter(ParameterSetName = ByName)]
+    [Parameter(ParameterSetName = ByName, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string BackupClaim { get; set; } = "mariadb-phy-backup-data";
 
     /// <summary>Folder on that claim; default: its root.</summary>
-    [Parameter(ParameterSetName = ByName)]
+    [Parameter(ParameterSetName = ByName, ValueFromPipelineByPropertyName = true)]
     [BackupPath]
     public string BackupPath { get; set; } = "";
 

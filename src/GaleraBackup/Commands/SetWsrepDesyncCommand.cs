@@ -5,12 +5,6 @@ using GaleraBackup.Workflow;
 
 namespace GaleraBackup.Commands;
 
-public enum DesyncState
-{
-    On,
-    Off,
-}
-
 /// <summary>
 /// Takes a replica out of Galera's flow control and out of its Services (On), and puts it back (Off). A desynced node still receives
 /// and applies write-sets.
@@ -22,6 +16,7 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
     private const string ByReplica = nameof(ByReplica);
     private const string ByRun = nameof(ByRun);
 
+    /// <summary>Never from the pipeline: which way it goes is written where it is read.</summary>
     [Parameter(Mandatory = true, Position = 0)]
     public DesyncState State { get; set; }
 
@@ -34,30 +29,51 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
     public BackupRun BackupRun { get; set; } = null!;
 
     /// <summary>The pod, by name.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = ByName)]
+    [Parameter(Mandatory = true, ParameterSetName = ByName, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string Pod { get; set; } = null!;
 
-    /// <summary>How long to wait for Donor/Desynced, NotReady and the endpoints.</summary>
+    /// <summary>On: how long to wait for Donor/Desynced, NotReady and the endpoints.</summary>
     [Parameter]
     [Duration]
     [TimeLimit]
     public TimeSpan DesyncTimeout { get; set; } = new DesyncOptions().DesyncTimeout;
 
-    /// <summary>How long to wait for the drained receive queue, Synced and Ready.</summary>
+    /// <summary>On: a pod that stays Ready while it is desynced is an error, not a finding.</summary>
+    [Parameter]
+    public SwitchParameter RequireNotReady { get; set; }
+
+    /// <summary>Off: how long to wait until the receive queue is short.</summary>
+    [Parameter]
+    [Duration]
+    [TimeLimit]
+    public TimeSpan DrainTimeout { get; set; } = new DesyncOptions().DrainTimeout;
+
+    /// <summary>Off: what to do when it does not get short in time.</summary>
+    [Parameter]
+    public DrainTimeoutAction OnDrainTimeout { get; set; }
+
+    /// <summary>Off: how long to wait for Synced and Ready, once the queue is short.</summary>
     [Parameter]
     [Duration]
     [TimeLimit]
     public TimeSpan ResyncTimeout { get; set; } = new DesyncOptions().ResyncTimeout;
 
-    /// <summary>Off: also undoes a desync that is not this session's own.</summary>
+    /// <summary>On, with a pod by name: also in an unsafe cluster. Off: also undoes a desync that is not this session's own.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    private DesyncOptions Options => new() { DesyncTimeout = DesyncTimeout, ResyncTimeout = ResyncTimeout };
+    private DesyncOptions Options => new()
+    {
+        DesyncTimeout = DesyncTimeout,
+        DrainTimeout = DrainTimeout,
+        OnDrainTimeout = OnDrainTimeout,
+        ResyncTimeout = ResyncTimeout,
+        RequireNotReady = RequireNotReady,
+    };
 
     protected override void ProcessRecord()
     {
@@ -85,14 +101,8 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
     private BackupReplica FindReplica()
     {
         var scope = Scope;
-        var replica = Run(scope, async (context, token) => ReplicaSelection.ByName(
-            await ClusterInspection.InspectAsync(context, scope, token).ConfigureAwait(false), Pod));
-        if (State == DesyncState.On && replica.Unsafe)
-        {
-            WriteWarning($"{replica.Cluster} is unsafe: {string.Join(" ", replica.Cluster.Findings)}");
-        }
-
-        return replica;
+        return Run(scope, async (context, token) => ReplicaSelection.ByName(
+            await ClusterInspection.InspectAsync(context, scope, token).ConfigureAwait(false), Pod, allowUnsafe: Force));
     }
 
     private void Desync(BackupReplica replica)
@@ -114,43 +124,22 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
         catch (Exception exception) when (opened is not null && exception.GetType().Name != "StopUpstreamCommandsException")
         {
             // It failed, or what comes behind in the pipeline did before Off: then nobody else puts the replica back.
-            Close(opened);
-            throw;
-        }
-    }
+            if (opened.Close() is { } reason)
+            {
+                // The pipeline takes no more warnings by now; the person at it must hear this one.
+                Host.UI.WriteWarningLine($"{replica} is still desynced: {reason.Message} {reason.Recommendation}");
+            }
 
-    private void Close(OpenSession session)
-    {
-        session.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        if (session.Desync.Unmended is { } reason)
-        {
-            // The pipeline takes no more warnings by now; the person at it must hear this one.
-            Host.UI.WriteWarningLine($"{session.Desync.Replica} is still desynced: {reason.Message} {reason.Recommendation}");
+            throw;
         }
     }
 
     private void Resync(BackupReplica replica)
     {
-        var session = OpenSessions.Find(replica);
-        if (session is null && !Force)
-        {
-            RefuseUnlessSynced(replica);
-            return;
-        }
-
         try
         {
-            var resynced = RunOrThrow(async (sink, token) =>
-            {
-                session ??= await OpenSession.OpenAsync(replica, Options, sink, DesyncSession.AdoptAsync, token).ConfigureAwait(false);
-                session.Sink.Target = sink;
-                await using (session.ConfigureAwait(false))
-                {
-                    await session.Desync.ResyncAsync(token).ConfigureAwait(false);
-                    return await session.Desync.WaitUntilReadyAsync(token).ConfigureAwait(false);
-                }
-            });
-            Emit(resynced, Outcome.Succeeded);
+            var (resynced, outcome) = RunOrThrow((sink, token) => OpenSessions.PutBackAsync(replica, Options, Force, sink, token));
+            Emit(resynced, outcome);
         }
         catch (GaleraBackupException exception)
         {
@@ -170,20 +159,5 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
         {
             WriteObject(ParameterSetName == ByRun ? BackupRun with { Replica = replica, Resync = resync } : replica);
         }
-    }
-
-    private void RefuseUnlessSynced(BackupReplica replica)
-    {
-        if (replica.Desync is { SyncedAt: null } || replica.Node.Wsrep is not { Desync: false })
-        {
-            WriteError(new GaleraBackupException(
-                "NotOurDesync", FailureKind.Refused,
-                $"The desync of {replica} was not made in this session.",
-                "It may be an administrator's. To undo it all the same, use -Force.", replica).ToErrorRecord());
-            return;
-        }
-
-        WriteVerbose($"{replica} is not desynced.");
-        Emit(replica, Outcome.Skipped);
     }
 }

@@ -31,6 +31,12 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
     [ValidateRange(0.01, 1000)]
     public decimal RequiredSpaceRatio { get; set; } = 1.2m;
 
+    /// <summary>How long the runner's pod may take to be ready: scheduling, image, volumes, its own checks.</summary>
+    [Parameter]
+    [Duration]
+    [TimeLimit]
+    public TimeSpan RunnerStartTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>How long the runner may take.</summary>
     [Parameter]
     [Duration]
@@ -42,6 +48,11 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
     [Credential]
     public PSCredential? BackupCredential { get; set; }
 
+    /// <summary>The same in a Secret of the namespace: [USER@]SECRET[/KEY]. -BackupCredential comes first.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public LoginReference? BackupCredentialSecret { get; set; }
+
     protected override void ProcessRecord()
     {
         var options = new RunnerOptions
@@ -49,14 +60,15 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
             BackupClaim = BackupClaim,
             BackupPath = BackupPath,
             RequiredSpaceRatio = RequiredSpaceRatio,
+            StartTimeout = RunnerStartTimeout,
             Timeout = Timeout,
         };
-        if (!ShouldProcess($"{Replica}, to claim {BackupClaim}", "Run mariadb-backup"))
+        var replica = Replica with { Cluster = Replica.Cluster with { Scope = ScopeOfRunner } };
+        if (!ShouldProcess(Describe(replica, options), "Run mariadb-backup"))
         {
             return;
         }
 
-        var replica = BackupCredential is null ? Replica : WithBackupLogin(Replica, ClusterCmdlet.Login(BackupCredential));
         var run = Run(replica.Scope, (context, token) => BackupWorkflow.RunRunnerAsync(context, replica, options, token));
         WriteObject(run);
         foreach (var error in run.Errors)
@@ -65,6 +77,17 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
         }
     }
 
-    private static BackupReplica WithBackupLogin(BackupReplica replica, SqlLogin? login) =>
-        replica with { Cluster = replica.Cluster with { Scope = replica.Scope with { BackupCredential = login } } };
+    private ClusterScope ScopeOfRunner => Replica.Scope with
+    {
+        BackupCredential = ClusterCmdlet.Login(BackupCredential) ?? Replica.Scope.BackupCredential,
+        BackupCredentialSecret = BackupCredentialSecret ?? Replica.Scope.BackupCredentialSecret,
+    };
+
+    private string Describe(BackupReplica replica, RunnerOptions options)
+    {
+        var target = $"{replica}, to claim {BackupClaim}";
+        return IsWhatIf
+            ? $"{target}, in this pod:{Environment.NewLine}{Run(replica.Scope, (context, token) => BackupWorkflow.PlanRunnerAsync(context, replica, options, token))}"
+            : target;
+    }
 }

@@ -9,9 +9,9 @@ public sealed class ReplicaSelectionTests
     {
         var cluster = Make.Cluster(Make.Node(0), Make.Node(1) with { Wsrep = null }, Make.Node(2));
 
-        Assert.Equal("mariadb-server-0", ReplicaSelection.ByName(cluster, "mariadb-server-0").Pod);
-        Assert.Equal("NoReplica", Assert.Throws<GaleraBackupException>(() => ReplicaSelection.ByName(cluster, "mariadb-server-1")).ErrorId);
-        var unknown = Assert.Throws<GaleraBackupException>(() => ReplicaSelection.ByName(cluster, "mariadb-server-7"));
+        Assert.Equal("mariadb-server-0", ReplicaSelection.ByName(cluster, "mariadb-server-0", allowUnsafe: false).Pod);
+        Assert.Equal("NoReplica", Assert.Throws<GaleraBackupException>(() => ReplicaSelection.ByName(cluster, "mariadb-server-1", allowUnsafe: false)).ErrorId);
+        var unknown = Assert.Throws<GaleraBackupException>(() => ReplicaSelection.ByName(cluster, "mariadb-server-7", allowUnsafe: false));
         Assert.Equal(("PodNotFound", FailureKind.NotFound), (unknown.ErrorId, unknown.Kind));
         Assert.Contains("mariadb-server-2", unknown.Recommendation, StringComparison.Ordinal);
     }

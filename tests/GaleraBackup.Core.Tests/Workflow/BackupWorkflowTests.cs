@@ -16,7 +16,7 @@ public sealed class BackupWorkflowTests
     {
         Scope = new ClusterScope(),
         Runner = new RunnerOptions { BackupClaim = FakeCluster.Claim, Timeout = TimeSpan.FromSeconds(40) },
-        Desync = new DesyncOptions { DesyncTimeout = TimeSpan.FromSeconds(20), ResyncTimeout = TimeSpan.FromSeconds(20) },
+        Desync = new DesyncOptions { DesyncTimeout = TimeSpan.FromSeconds(20), DrainTimeout = TimeSpan.FromSeconds(20), ResyncTimeout = TimeSpan.FromSeconds(20) },
         KeepLast = 2,
     };
 
@@ -261,21 +261,68 @@ public sealed class BackupWorkflowTests
     }
 
     [Fact]
-    public async Task A_replica_that_stays_in_its_Services_is_put_back()
+    public async Task A_replica_that_stays_Ready_is_a_finding_and_the_run_goes_on()
     {
         _cluster.Target.StaysReady = true;
 
         var run = await RunAsync(Request);
 
-        Assert.Equal((Outcome.TimedOut, Outcome.Succeeded), (run.Backup, run.Resync));
+        Assert.Equal((Outcome.Succeeded, Outcome.Succeeded), (run.Backup, run.Resync));
+        Assert.Equal(("ReadinessIgnoresDesync", FindingSeverity.Warning), (run.Findings.Single().Id, run.Findings.Single().Severity));
+        Assert.Contains("ReadinessIgnoresDesync", Assert.Single(_cluster.Warnings), StringComparison.Ordinal);
+        AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task A_replica_that_stays_Ready_is_put_back_where_that_is_required()
+    {
+        _cluster.Target.StaysReady = true;
+
+        var run = await RunAsync(Request with { Desync = Request.Desync with { RequireNotReady = true } });
+
+        Assert.Equal((Outcome.Failed, Outcome.Succeeded), (run.Backup, run.Resync));
+        Assert.Equal("ReadinessIgnoresDesync", run.Errors.Single().ErrorId);
         Assert.Equal([On, Off], _cluster.StepsAmong(On, Off, "go"));
         AssertNothingIsLeft();
     }
 
     [Fact]
+    public async Task A_slow_probe_is_waited_for_before_it_is_called_deaf()
+    {
+        _cluster.Target.ReadinessProbe = new ProbeSnapshot(PeriodSeconds: 60, TimeoutSeconds: 1, FailureThreshold: 3);
+        _cluster.Target.ProbeLag = TimeSpan.FromSeconds(180);
+
+        var run = await RunAsync(Request with { Desync = Request.Desync with { DesyncTimeout = TimeSpan.FromSeconds(600), ResyncTimeout = TimeSpan.FromSeconds(600) } });
+
+        Assert.Equal(Outcome.Succeeded, run.Backup);
+        Assert.Empty(run.Findings);
+    }
+
+    [Fact]
+    public async Task A_primary_is_waited_for_until_the_controller_calls_it_backup()
+    {
+        _cluster.Target.Role = "primary";
+        string? atGo = null;
+        _cluster.OnStep = step =>
+        {
+            if (step == On)
+            {
+                _cluster.Later(TimeSpan.FromSeconds(9), () => _cluster.Target.Role = "backup");
+            }
+
+            atGo = step == "go" ? _cluster.Target.Role : atGo;
+        };
+
+        await RunAsync(Request);
+
+        Assert.Equal("backup", atGo);
+    }
+
+    [Fact]
     public async Task A_replica_that_neither_leaves_nor_comes_back_is_said_to_be_desynced()
     {
-        (_cluster.Target.StaysReady, _cluster.Target.NeverSyncs) = (true, true);
+        (_cluster.Target.NeverLeaves, _cluster.Target.NeverSyncs, _cluster.Target.LocalState) = (true, true, WsrepStatus.Synced);
+        _cluster.OnStep = step => _cluster.Target.LocalState = step == On ? 3 : _cluster.Target.LocalState;
 
         var run = await RunAsync(Request);
 
@@ -324,7 +371,8 @@ public sealed class BackupWorkflowTests
 
         var run = await RunAsync(Request);
 
-        Assert.Equal([500, 15, 3, 16, 2, 15, 0, null], _cluster.Target.QueueReads);
+        // The last one is the look whether there still is something to undo.
+        Assert.Equal([500, 15, 3, 16, 2, 15, 0, 0, null], _cluster.Target.QueueReads);
         Assert.Equal(Outcome.Succeeded, run.Resync);
     }
 
@@ -336,8 +384,104 @@ public sealed class BackupWorkflowTests
         var run = await RunAsync(Request);
 
         Assert.Equal((Outcome.Succeeded, Outcome.TimedOut), (run.Backup, run.Resync));
+        Assert.Equal("DrainTimedOut", run.Errors.Single().ErrorId);
         Assert.DoesNotContain(Off, _cluster.Steps);
         AssertIsSaidToBeDesynced();
+    }
+
+    [Fact]
+    public async Task A_queue_that_does_not_drain_is_forced_where_that_is_asked_for()
+    {
+        _cluster.OnStep = step => _cluster.Target.ShowQueue([.. step == "copied" ? Enumerable.Repeat(1000L, 1000) : []]);
+
+        var run = await RunAsync(Request with { Desync = Request.Desync with { OnDrainTimeout = DrainTimeoutAction.Force } });
+
+        Assert.Equal((Outcome.Succeeded, Outcome.Succeeded), (run.Backup, run.Resync));
+        Assert.Contains("-OnDrainTimeout Force", Assert.Single(_cluster.Warnings), StringComparison.Ordinal);
+        AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task OFF_waits_until_a_state_transfer_needs_the_replica_no_more()
+    {
+        _cluster.OnStep = step =>
+        {
+            if (step == "copied")
+            {
+                _cluster.Target.StateTransfers = 1;
+                _cluster.Later(TimeSpan.FromSeconds(10), () => _cluster.Target.StateTransfers = 0);
+            }
+
+            Assert.False(step == Off && _cluster.Target.StateTransfers > 0, "OFF in the middle of a state transfer.");
+        };
+
+        var run = await RunAsync(Request);
+
+        Assert.Equal((Outcome.Succeeded, Outcome.Succeeded), (run.Backup, run.Resync));
+    }
+
+    [Fact]
+    public async Task Each_phase_has_an_outcome_and_a_duration()
+    {
+        var run = await RunAsync(Request);
+
+        Assert.Equal(Enum.GetValues<BackupPhase>(), run.Phases.Select(phase => phase.Phase));
+        Assert.All(run.Phases.Where(phase => phase.Phase != BackupPhase.Verify), phase => Assert.Equal(Outcome.Succeeded, phase.Outcome));
+        Assert.InRange(run.Phases.Single(phase => phase.Phase == BackupPhase.Desync).Duration, FakeCluster.ProbeLag, TimeSpan.FromSeconds(10));
+        Assert.InRange(run.Phases.Single(phase => phase.Phase == BackupPhase.Copy).Duration, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(6));
+    }
+
+    [Fact]
+    public async Task A_phase_that_failed_says_so_and_those_behind_it_were_not_reached()
+    {
+        _cluster.OnGo = runner => runner.Fail("BackupToolFailed");
+
+        var run = await RunAsync(Request);
+
+        Assert.Equal(
+            [Outcome.Succeeded, Outcome.Succeeded, Outcome.Succeeded, Outcome.Failed, Outcome.Succeeded, Outcome.Skipped, Outcome.Skipped, Outcome.Skipped],
+            run.Phases.Select(phase => phase.Outcome));
+    }
+
+    [Fact]
+    public async Task A_cluster_that_lost_a_node_since_the_check_is_not_desynced()
+    {
+        _cluster.OnStep = step => _cluster.Nodes[0].Answers &= step != "runner created";
+
+        var run = await RunAsync(Request);
+
+        Assert.Equal((Outcome.Failed, "QuorumAtRisk"), (run.Backup, run.Errors.Single().ErrorId));
+        Assert.DoesNotContain(On, _cluster.Steps);
+        AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Somebody_who_desyncs_the_replica_in_the_last_moment_keeps_it()
+    {
+        _cluster.BeforeStep = step => _cluster.Target.Desync |= step == On;
+
+        var run = await RunAsync(Request);
+
+        Assert.Equal((Outcome.Failed, "ReplicaAlreadyDesynced"), (run.Backup, run.Errors.Single().ErrorId));
+        Assert.DoesNotContain(Off, _cluster.Steps);
+        Assert.True(_cluster.Target.Desync);
+    }
+
+    [Fact]
+    public async Task A_lease_that_another_takes_in_mid_copy_ends_the_copy()
+    {
+        _cluster.OnGo = runner =>
+        {
+            runner.Say("""{"event":"copying"}""");
+            _cluster.Lease = _cluster.Lease! with { HolderIdentity = "alice@elsewhere/1/other-run" };
+        };
+
+        var run = await RunAsync(Request);
+
+        Assert.Equal((Outcome.Failed, Outcome.Succeeded, Outcome.Skipped), (run.Backup, run.Resync, run.Prune));
+        Assert.Equal("LeaseLost", run.Errors.Single().ErrorId);
+        Assert.Empty(_cluster.Pods);
+        Assert.Equal("alice@elsewhere/1/other-run", _cluster.Lease?.HolderIdentity);
     }
 
     [Fact]
@@ -354,6 +498,23 @@ public sealed class BackupWorkflowTests
         Assert.Equal((Outcome.Succeeded, Outcome.Succeeded), (run.Backup, run.Resync));
         Assert.Contains(Off, _cluster.Steps);
         AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task A_server_that_never_answers_again_is_not_waited_for_as_long_as_a_queue()
+    {
+        _cluster.OnGo = runner =>
+        {
+            _cluster.Target.Answers = false;
+            runner.Copy();
+        };
+
+        var run = await RunAsync(Request with { Desync = Request.Desync with { DrainTimeout = TimeSpan.FromHours(10) } });
+
+        Assert.Equal((Outcome.Succeeded, Outcome.TimedOut), (run.Backup, run.Resync));
+        Assert.Equal("ResyncTimedOut", run.Errors.Single().ErrorId);
+        Assert.True(run.Duration < TimeSpan.FromMinutes(2));
+        AssertIsSaidToBeDesynced();
     }
 
     [Fact]
@@ -396,7 +557,8 @@ public sealed class BackupWorkflowTests
 
         Assert.True(run.Unsafe);
         Assert.Equal((Outcome.Succeeded, Outcome.Skipped), (run.Backup, run.Prune));
-        Assert.Contains("PodNotReady (mariadb-server-0)", Assert.Single(_cluster.Warnings), StringComparison.Ordinal);
+        Assert.Contains("PodNotReady (mariadb-server-0)", _cluster.Warnings[0], StringComparison.Ordinal);
+        Assert.Contains("Desynchronised all the same", _cluster.Warnings[1], StringComparison.Ordinal);
         Assert.DoesNotContain("store created", _cluster.Steps);
     }
 
@@ -511,9 +673,9 @@ public sealed class BackupWorkflowTests
     [Fact]
     public async Task A_desync_that_fails_is_undone_before_it_says_so()
     {
-        _cluster.Target.StaysReady = true;
+        _cluster.Target.NeverLeaves = true;
         var token = TestContext.Current.CancellationToken;
-        var plan = await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request, token));
+        var plan = await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request with { KeepLast = null }, token));
         var session = await _cluster.RunAsync(DesyncSession.OpenAsync(_cluster.Context, plan.Replica, Request.Desync, token));
         try
         {
@@ -532,18 +694,45 @@ public sealed class BackupWorkflowTests
     [Fact]
     public async Task A_plan_shows_the_pod_and_changes_nothing()
     {
-        var plan = await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request, TestContext.Current.CancellationToken));
+        var plan = await PlanAsync(Request with { KeepLast = null });
 
-        Assert.Equal(("mariadb-server-2", 2), (plan.Replica.Pod, plan.KeepLast));
+        Assert.Equal("mariadb-server-2", plan.Replica.Pod);
         Assert.Equal($"name: {plan.RunnerPod.Name}", plan.RunnerManifest);
         Assert.Equal((999L, 998L), (plan.RunnerPod.RunAsUser, plan.RunnerPod.RunAsGroup));
         Assert.Empty(_cluster.Steps);
     }
 
     [Fact]
+    public async Task A_plan_tells_the_steps_in_their_order_and_what_would_be_pruned()
+    {
+        _cluster.Backups.AddRange([Oldest, "base/2026-01-02_01-00-00", "base/2026-01-03_01-00-00?"]);
+        _cluster.Lease = new LeaseSnapshot
+        {
+            Name = FakeCluster.LeaseName,
+            Namespace = "openstack",
+            HolderIdentity = "alice@elsewhere/1/other-run",
+            Duration = TimeSpan.FromSeconds(30),
+        };
+
+        var plan = await PlanAsync(Request);
+
+        Assert.Equal(["store created", "listed", "store deleted"], _cluster.Steps);
+        Assert.Equal([Oldest], plan.Victims.Select(victim => victim.BackupId));
+        string[] inOrder =
+        [
+            "no findings", "Replica mariadb-server-2", "refused at this moment: lease openstack/galera-backup-mariadb-server is held by alice@elsewhere",
+            $"name: {plan.RunnerPod.Name}", "SET GLOBAL wsrep_desync=ON", "out of the endpoints of mariadb", "Run mariadb-backup",
+            "SET GLOBAL wsrep_desync=OFF", "Keep the newest 2", $"{Oldest} (1 B)",
+        ];
+        var text = plan.ToString();
+        Assert.All(inOrder, part => Assert.Contains(part, text, StringComparison.Ordinal));
+        Assert.Equal(inOrder.Select(part => text.IndexOf(part, StringComparison.Ordinal)).Order(), inOrder.Select(part => text.IndexOf(part, StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task The_runner_alone_asks_for_a_replica_that_we_desynced()
     {
-        var replica = (await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request, TestContext.Current.CancellationToken))).Replica;
+        var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;
 
         var refusal = await Assert.ThrowsAsync<GaleraBackupException>(
             () => BackupWorkflow.RunRunnerAsync(_cluster.Context, replica, Request.Runner, TestContext.Current.CancellationToken));
@@ -568,15 +757,63 @@ public sealed class BackupWorkflowTests
                 runner.Copy();
             }
         };
-        var replica = (await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request, TestContext.Current.CancellationToken))).Replica;
-        replica = replica with { Desync = new DesyncRecord { RunId = "run-1", DesyncedAt = Make.Now, CountBefore = 0 } };
+        var replica = await OfRunAsync("run-1");
 
-        var run = await _cluster.RunAsync(
-            BackupWorkflow.RunRunnerAsync(_cluster.Context, replica, Request.Runner, TestContext.Current.CancellationToken));
+        var run = await RunRunnerAsync(replica, Request.Runner);
 
         Assert.Equal((expected, Outcome.Skipped, "run-1"), (run.Backup, run.Resync, run.RunId));
         Assert.Equal(["runner created", "go", "runner deleted"], _cluster.StepsAmong("runner created", "go", "runner deleted", On, Off));
         Assert.NotEmpty(run.Log);
+    }
+
+    /// <summary>So that what comes behind it in a pipeline can put the replica back.</summary>
+    [Theory]
+    [InlineData("LeaseLost")]
+    [InlineData("ClaimNotFound")]
+    [InlineData("UnsupportedLayout")]
+    public async Task The_runner_alone_says_what_refuses_it_as_a_run_that_failed(string id)
+    {
+        var replica = await OfRunAsync(id == "LeaseLost" ? "run-0" : "run-1");
+        if (id == "LeaseLost")
+        {
+            replica = replica with { Desync = replica.Desync! with { RunId = "run-1" } };
+        }
+
+        if (id == "UnsupportedLayout")
+        {
+            replica = replica with { Node = replica.Node with { Wsrep = replica.Node.Wsrep! with { DataDirectory = "/elsewhere/" } } };
+        }
+
+        var run = await RunRunnerAsync(replica, Request.Runner with { BackupClaim = id == "ClaimNotFound" ? "no-such-claim" : FakeCluster.Claim });
+
+        Assert.Equal((Outcome.Failed, id), (run.Backup, run.Errors.Single().ErrorId));
+        Assert.Empty(_cluster.Pods);
+    }
+
+    [Theory]
+    [InlineData(true, WsrepStatus.DonorDesynced, "not by this session")]
+    [InlineData(false, WsrepStatus.DonorDesynced, "feeds a joiner")]
+    public async Task Off_asks_the_server_and_not_an_old_object(bool desync, int state, string expected)
+    {
+        var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;
+        (_cluster.Target.Desync, _cluster.Target.LocalState) = (desync, state);
+
+        var refusal = await Assert.ThrowsAsync<GaleraBackupException>(
+            () => UnownedReplica.RequireNotDesyncedAsync(_cluster.Context, replica, TestContext.Current.CancellationToken));
+
+        Assert.Equal(("NotOurDesync", FailureKind.Refused), (refusal.ErrorId, refusal.Kind));
+        Assert.Contains(expected, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_replica_that_nobody_desynced_needs_no_Off()
+    {
+        var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;
+
+        var seen = await UnownedReplica.RequireNotDesyncedAsync(_cluster.Context, replica, TestContext.Current.CancellationToken);
+
+        Assert.Equal("Synced", seen.Node.WsrepState);
+        Assert.Empty(_cluster.Steps);
     }
 
     [Fact]
@@ -584,7 +821,7 @@ public sealed class BackupWorkflowTests
     {
         (_cluster.Target.Desync, _cluster.Target.LocalState, _cluster.Target.PodReady) = (true, WsrepStatus.DonorDesynced, false);
         var plan = await _cluster.RunAsync(
-            BackupWorkflow.PlanAsync(_cluster.Context, Request with { AllowUnsafe = true }, TestContext.Current.CancellationToken));
+            BackupWorkflow.PlanAsync(_cluster.Context, Request with { AllowUnsafe = true, KeepLast = null }, TestContext.Current.CancellationToken));
 
         await using (var session = await _cluster.RunAsync(
             DesyncSession.AdoptAsync(_cluster.Context, plan.Replica, Request.Desync, TestContext.Current.CancellationToken)))
@@ -599,6 +836,25 @@ public sealed class BackupWorkflowTests
 
     private Task<BackupRun> RunAsync(BackupRequest request) =>
         _cluster.RunAsync(BackupWorkflow.RunAsync(_cluster.Context, request, TestContext.Current.CancellationToken));
+
+    private Task<BackupPlan> PlanAsync(BackupRequest request) =>
+        _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, request, TestContext.Current.CancellationToken));
+
+    private Task<BackupRun> RunRunnerAsync(BackupReplica replica, RunnerOptions options) =>
+        _cluster.RunAsync(BackupWorkflow.RunRunnerAsync(_cluster.Context, replica, options, TestContext.Current.CancellationToken));
+
+    private async Task<BackupReplica> OfRunAsync(string runId)
+    {
+        var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;
+        _cluster.Lease = new LeaseSnapshot
+        {
+            Name = FakeCluster.LeaseName,
+            Namespace = "openstack",
+            HolderIdentity = $"alice@here/1/{runId}",
+            Annotations = new Dictionary<string, string> { ["galerabackup.io/run-id"] = runId },
+        };
+        return replica with { Desync = new DesyncRecord { RunId = runId, DesyncedAt = Make.Now, CountBefore = 0 } };
+    }
 
     private void AssertNothingIsLeft()
     {

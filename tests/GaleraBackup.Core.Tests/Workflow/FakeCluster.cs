@@ -52,6 +52,9 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     /// <summary>Called in the middle of a port's method, once the cluster has changed.</summary>
     public Action<string>? OnStep { get; set; }
 
+    /// <summary>Called before the cluster changes: somebody else is faster.</summary>
+    public Action<string>? BeforeStep { get; set; }
+
     /// <summary>What the runner's script says and does, beginning when its container runs.</summary>
     public Action<FakeRunner> OnRunnerStarted { get; set; } = runner => runner.SayReady();
 
@@ -422,6 +425,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
             throw refusal;
         }
 
+        BeforeStep?.Invoke(step);
         Change(change, step);
         cancellationToken.ThrowIfCancellationRequested();
         return Task.CompletedTask;
@@ -474,6 +478,14 @@ public sealed class FakeNode(FakeCluster cluster, int ordinal)
     /// <summary>Its readiness probe does not ask for Synced.</summary>
     public bool StaysReady { get; set; }
     public bool NeverSyncs { get; set; }
+    public ProbeSnapshot? ReadinessProbe { get; set; }
+    public TimeSpan ProbeLag { get; set; } = FakeCluster.ProbeLag;
+
+    /// <summary>Label mariadb_role.</summary>
+    public string? Role { get; set; }
+
+    /// <summary>State transfers that this node feeds.</summary>
+    public int StateTransfers { get; set; }
     public bool NeverBecomesReady { get; set; }
 
     /// <summary>@@hostname of whatever answers at the pod's address.</summary>
@@ -485,7 +497,18 @@ public sealed class FakeNode(FakeCluster cluster, int ordinal)
     /// <summary>wsrep_local_recv_queue as it was shown at each read, and null for each OFF.</summary>
     public List<long?> QueueReads { get; } = [];
 
-    public PodSnapshot Pod => Make.Pod(ordinal) with { Ready = PodReady };
+    public PodSnapshot Pod
+    {
+        get
+        {
+            var pod = Make.Pod(ordinal, Make.Container() with { ReadinessProbe = ReadinessProbe });
+            return pod with
+            {
+                Ready = PodReady,
+                Labels = Role is null ? pod.Labels : new Dictionary<string, string>(pod.Labels) { ["mariadb_role"] = Role },
+            };
+        }
+    }
 
     public void ShowQueue(params long[] samples)
     {
@@ -506,10 +529,11 @@ public sealed class FakeNode(FakeCluster cluster, int ordinal)
         return Make.Wsrep(HostName) with
         {
             Desync = Desync,
-            DesyncCount = Desync ? 1 : 0,
+            DesyncCount = (Desync ? 1 : 0) + StateTransfers,
             LocalState = LocalState,
             LocalStateComment = LocalState switch { 2 => "Donor/Desynced", 3 => "Joined", _ => "Synced" },
             ReceiveQueue = queue,
+            ClusterSize = cluster.Nodes.Count(node => node.Answers),
         };
     }
 
@@ -535,8 +559,8 @@ public sealed class FakeNode(FakeCluster cluster, int ordinal)
 
         if (on ? !StaysReady : !NeverBecomesReady)
         {
-            Then(FakeCluster.ProbeLag, () => PodReady = !on);
-            Then(FakeCluster.ProbeLag * 1.2, () => InEndpoints = !on);
+            Then(ProbeLag, () => PodReady = !on);
+            Then(ProbeLag * 1.2, () => InEndpoints = !on);
         }
 
         // A later statement overtakes what the earlier one has set in motion.
@@ -565,8 +589,15 @@ public sealed class FakeSession(FakeCluster cluster, FakeNode node) : IGaleraNod
     public async Task<bool> SetDesyncAsync(bool on, CancellationToken cancellationToken)
     {
         RequireOpen();
-        var changes = node.Desync != on;
-        await cluster.ActAsync($"{node.Name} desync {(on ? "ON" : "OFF")}", () => node.Set(on), cancellationToken);
+        var changes = true;
+        await cluster.ActAsync(
+            $"{node.Name} desync {(on ? "ON" : "OFF")}",
+            () =>
+            {
+                changes = node.Desync != on;
+                node.Set(on);
+            },
+            cancellationToken);
         return changes;
     }
 

@@ -1,0 +1,7 @@
+namespace GaleraBackup.Commands;
+
+public enum DesyncState
+{
+    On,
+    Off,
+}
