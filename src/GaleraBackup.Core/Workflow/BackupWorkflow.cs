@@ -205,6 +205,11 @@ public static class BackupWorkflow
     // Whatever became of the copy, the replica goes back now; the runner finishes its files meanwhile.
     private static async Task<BackupRun> ResyncAsync(PhaseRecorder phases, BackupRun run, DesyncSession session, CancellationToken cancellationToken)
     {
+        if (!session.HasTouched)
+        {
+            return run;
+        }
+
         try
         {
             return await phases.RunAsync(

@@ -33,6 +33,9 @@ public sealed class DesyncSession : IAsyncDisposable
     /// <summary>Limits of what is still to come: Off may bring others than On did.</summary>
     public DesyncOptions Options { get; set; }
 
+    /// <summary>True from the moment on at which wsrep_desync=ON was sent.</summary>
+    public bool HasTouched { get; private set; }
+
     /// <summary>Why the replica could not be put back; null while it was not tried, and if it was.</summary>
     public GaleraBackupException? Unmended { get; private set; }
 
@@ -274,11 +277,11 @@ public sealed class DesyncSession : IAsyncDisposable
     private async Task TakeOutAsync(int countBefore, CancellationToken cancellationToken)
     {
         // From here on the replica is ours to put back, even if the answer to the statement is lost.
-        _ours = true;
+        (_ours, HasTouched) = (true, true);
         if (!await _server.SetDesyncAsync(true, cancellationToken).ConfigureAwait(false))
         {
             // Warning 1231: somebody else was faster by a moment, and it is theirs.
-            _ours = false;
+            (_ours, HasTouched) = (false, false);
             throw DesyncGuard.AlreadyDesynced(Replica, countBefore + 1);
         }
 

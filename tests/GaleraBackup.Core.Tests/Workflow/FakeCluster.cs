@@ -29,6 +29,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LeaseSnapshot? _lease;
     private long _resourceVersion;
+    private int _sessions;
 
     public FakeCluster()
     {
@@ -39,7 +40,16 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
 
     public FakeTimeProvider Clock { get; }
     public BackupContext Context { get; }
-    public FakeNode[] Nodes { get; }
+    public FakeNode[] Nodes { get; private set; }
+
+    /// <summary>Requests to the API that only read.</summary>
+    public int ApiReads { get; private set; }
+
+    /// <summary>How many sessions were open at once at most.</summary>
+    public int MostSessions { get; private set; }
+
+    /// <summary>Held by whoever reads a server's status: so that a test can let many do it at once.</summary>
+    public Task ServersAnswer { get; set; } = Task.CompletedTask;
 
     /// <summary>The node that a backup is taken from.</summary>
     public FakeNode Target => Nodes[2];
@@ -198,8 +208,29 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         }
     }
 
+    public void Grow(int nodes) => Nodes = [.. Enumerable.Range(0, nodes).Select(ordinal => new FakeNode(this, ordinal))];
+
+    internal void CountSession(int change)
+    {
+        lock (_lock)
+        {
+            _sessions += change;
+            MostSessions = Math.Max(MostSessions, _sessions);
+        }
+    }
+
+    private Task<T> ReadAsync<T>(T value)
+    {
+        lock (_lock)
+        {
+            ApiReads++;
+        }
+
+        return Task.FromResult(value);
+    }
+
     public Task<IReadOnlyList<StatefulSetSnapshot>> ListStatefulSetsAsync(string ns, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<StatefulSetSnapshot>>(
+        ReadAsync<IReadOnlyList<StatefulSetSnapshot>>(
         [
             new StatefulSetSnapshot
             {
@@ -213,7 +244,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         ]);
 
     public Task<IReadOnlyList<PodSnapshot>> ListPodsAsync(string ns, string? labelSelector, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<PodSnapshot>>([.. Nodes.Select(node => node.Pod)]);
+        ReadAsync<IReadOnlyList<PodSnapshot>>([.. Nodes.Select(node => node.Pod)]);
 
     public Task<IReadOnlyList<ServiceSnapshot>> ListServicesAsync(string ns, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<ServiceSnapshot>>(
@@ -232,7 +263,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         Task.FromResult(name == Claim ? new ClaimSnapshot { Name = name, Phase = "Bound", AccessModes = ["ReadWriteMany"] } : null);
 
     public Task<string> ReadSecretValueAsync(string ns, SecretKeyReference secret, CancellationToken cancellationToken) =>
-        Task.FromResult("admin-password");
+        ReadAsync("admin-password");
 
     public Task CreateSecretAsync(
         string ns, string name, IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> values, CancellationToken cancellationToken) =>
@@ -389,9 +420,13 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     {
         Assert.Equal(("root", "admin-password"), (login.UserName, login.Password));
         var node = Nodes.Single(node => node.Name == pod.Name);
-        return node.Answers
-            ? Task.FromResult<IGaleraNodeSession>(new FakeSession(this, node))
-            : throw Failure("SqlUnreachable", FailureKind.Unreachable);
+        if (!node.Answers)
+        {
+            throw Failure("SqlUnreachable", FailureKind.Unreachable);
+        }
+
+        CountSession(+1);
+        return Task.FromResult<IGaleraNodeSession>(new FakeSession(this, node));
     }
 
     public void Progress(WorkflowProgress progress)
@@ -579,11 +614,12 @@ public sealed class FakeSession(FakeCluster cluster, FakeNode node) : IGaleraNod
     private readonly int _connection = node.Connections;
     private bool _disposed;
 
-    public Task<WsrepStatus> ReadStatusAsync(CancellationToken cancellationToken)
+    public async Task<WsrepStatus> ReadStatusAsync(CancellationToken cancellationToken)
     {
         RequireOpen();
         cancellationToken.ThrowIfCancellationRequested();
-        return Task.FromResult(node.Read());
+        await cluster.ServersAnswer;
+        return node.Read();
     }
 
     public async Task<bool> SetDesyncAsync(bool on, CancellationToken cancellationToken)
@@ -603,6 +639,11 @@ public sealed class FakeSession(FakeCluster cluster, FakeNode node) : IGaleraNod
 
     public ValueTask DisposeAsync()
     {
+        if (!_disposed)
+        {
+            cluster.CountSession(-1);
+        }
+
         _disposed = true;
         return ValueTask.CompletedTask;
     }
