@@ -281,7 +281,7 @@ public static class BackupWorkflow
                         context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, cancellationToken).ConfigureAwait(false);
                     await using (store.ConfigureAwait(false))
                     {
-                        foreach (var victim in Retention.Victims(await store.ListAsync(cancellationToken).ConfigureAwait(false), keepLast))
+                        foreach (var victim in Victims(context, await store.ListAsync(cancellationToken).ConfigureAwait(false), keepLast))
                         {
                             await store.RemoveAsync(victim, cancellationToken).ConfigureAwait(false);
                             removed.Add(victim);
@@ -306,7 +306,11 @@ public static class BackupWorkflow
         await using (store.ConfigureAwait(false))
         {
             var planned = BackupName.ToBackupSet(pod.Environment["GALERA_BACKUP_ID"], sizeBytes: 0, isComplete: true, options.BackupClaim)!;
-            return Retention.Victims([.. await store.ListAsync(cancellationToken).ConfigureAwait(false), planned], keepLast);
+            return [.. Victims(context, [.. await store.ListAsync(cancellationToken).ConfigureAwait(false), planned], keepLast)];
         }
     }
+
+    private static IEnumerable<BackupSet> Victims(BackupContext context, IReadOnlyList<BackupSet> catalogue, int keepLast) =>
+        Retention.Decide(catalogue, new RetentionPolicy { KeepLast = keepLast, MinimumRedundancy = 1, AdoptLegacy = true }, context.Now)
+            .Where(decision => !decision.Keep).Select(decision => decision.Backup);
 }

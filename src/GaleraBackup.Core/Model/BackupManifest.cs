@@ -1,0 +1,117 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace GaleraBackup;
+
+/// <summary>
+/// What a backup says of itself: <c>manifest.json</c> in its folder, written last. A folder without it (or the vendor's
+/// <c>backup.successful</c>) is no backup. Sizes are in bytes, times in UTC.
+/// </summary>
+public sealed record BackupManifest
+{
+    public const string FileName = "manifest.json";
+
+    /// <summary>The newest schema that this module reads and the one that it writes.</summary>
+    public const int CurrentSchema = 1;
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        Converters = { new JsonStringEnumConverter() },
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
+    };
+
+    public required int SchemaVersion { get; init; }
+
+    /// <summary><c>base/STAMP</c> or <c>incr/BASE/STAMP</c>: the folder below the backup root.</summary>
+    public required string Id { get; init; }
+
+    public required BackupType Type { get; init; }
+
+    /// <summary>Id of the backup that an incremental continues; null for a full one.</summary>
+    public string? Parent { get; init; }
+
+    /// <summary>Id of the full backup that the chain begins with; its own for a full one.</summary>
+    public required string Base { get; init; }
+
+    public required ManifestCluster Cluster { get; init; }
+    public required ManifestPosition Position { get; init; }
+    public required ManifestServer Server { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public required DateTimeOffset FinishedAt { get; init; }
+
+    /// <summary>Size of the server's data.</summary>
+    public required long DatabaseBytes { get; init; }
+
+    /// <summary>What mariadb-backup produced, before compression.</summary>
+    public required long StreamedBytes { get; init; }
+
+    /// <summary>All files together, without the manifest.</summary>
+    public required long StoredBytes { get; init; }
+
+    /// <summary>zstd, gzip or none.</summary>
+    public required string Codec { get; init; }
+
+    public required IReadOnlyList<ManifestFile> Files { get; init; }
+
+    /// <summary>True if the cluster was unsafe and -AllowUnsafeBackup was given.</summary>
+    public bool Unsafe { get; init; }
+
+    /// <summary>What the backup was made with: parallel, throttle …</summary>
+    public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
+
+    // Reserved: written as null or empty now, read as they are.
+    public JsonElement? Encryption { get; init; }
+    public IReadOnlyList<JsonElement> Copies { get; init; } = [];
+    public JsonElement? Proof { get; init; }
+
+    /// <exception cref="GaleraBackupException">
+    /// <c>ManifestInvalid</c>: it is no manifest. <c>ManifestTooNew</c>: a newer version of the module wrote it.
+    /// </exception>
+    public static BackupManifest Parse(string text, string where)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            if (document.RootElement.ValueKind != JsonValueKind.Object
+                || !document.RootElement.TryGetProperty("schemaVersion", out var version)
+                || !version.TryGetInt32(out var schema))
+            {
+                throw Invalid(where, "it has no schemaVersion");
+            }
+
+            if (schema > CurrentSchema)
+            {
+                throw new GaleraBackupException(
+                    "ManifestTooNew", FailureKind.Refused,
+                    $"{where} was written by a newer version of this module: its schema is {schema}, this one reads up to {CurrentSchema}.",
+                    "Update the module. The backup was left as it is.", where);
+            }
+
+            var manifest = document.RootElement.Deserialize<BackupManifest>(Json) ?? throw Invalid(where, "it is null");
+            return manifest.Files.Count > 0 ? manifest : throw Invalid(where, "it names no file");
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
+        {
+            throw Invalid(where, exception.Message);
+        }
+    }
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    private static GaleraBackupException Invalid(string where, string why) => new(
+        "ManifestInvalid", FailureKind.Failed, $"{where} cannot be read: {why}.", "The backup does not count. Look at its folder; what is in it was left as it is.", where);
+}
+
+/// <param name="Name">-ClusterName, or NAMESPACE/STATEFULSET: backups of one name are one history, and no rule crosses it.</param>
+/// <param name="Uuid">wsrep_cluster_state_uuid at the backup.</param>
+public sealed record ManifestCluster(string Name, string Namespace, string StatefulSet, string? Uuid);
+
+/// <param name="Seqno">Exactly the write-sets up to it are inside.</param>
+/// <param name="Gtid">The server's own numbering, as mariadb-backup noted it; null without binary logs.</param>
+/// <param name="FromLsn">0 for a full backup.</param>
+public sealed record ManifestPosition(long? Seqno, string? Gtid, long FromLsn, long ToLsn);
+
+public sealed record ManifestServer(string Version, string ToolVersion, string Pod, string? Node);
+
+/// <param name="Sha256">In lower-case hexadecimal digits, of the file as stored.</param>
+public sealed record ManifestFile(string Name, long Size, string Sha256);
