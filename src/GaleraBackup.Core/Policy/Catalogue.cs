@@ -1,0 +1,110 @@
+using System.Globalization;
+
+namespace GaleraBackup.Policy;
+
+/// <summary>
+/// Reads the backups of a volume from a listing of its files: one look at the names, none into the data, whatever its size. The same for a
+/// claim, whose listing comes out of a pod, and for a mounted folder.
+/// </summary>
+public static class Catalogue
+{
+    public const string SuccessMarker = "backup.successful";
+    public const string KeepMarker = "keep";
+    public const string ProofFile = "proof.json";
+    private const string VendorKey = "dek.enc";
+
+    /// <param name="files">All files below <c>base/</c> and <c>incr/</c>; what is not laid out as a backup is passed over.</param>
+    /// <param name="manifests">The texts of the manifests, by the backup's id.</param>
+    /// <param name="inUse">Ids of the backups that somebody reads or writes.</param>
+    /// <param name="location">The claim or folder, for people.</param>
+    public static IReadOnlyList<BackupSet> Read(
+        IEnumerable<StoredFile> files, IReadOnlyDictionary<string, string> manifests, IReadOnlySet<string> inUse, string location)
+    {
+        var folders = new Dictionary<string, List<StoredFile>>(StringComparer.Ordinal);
+        foreach (var file in files)
+        {
+            var slash = file.Path.LastIndexOf('/');
+            var id = slash < 0 ? file.Path : file.Path[..slash];
+            if (!folders.TryGetValue(id, out var own))
+            {
+                folders.Add(id, own = []);
+            }
+
+            own.Add(file);
+        }
+
+        return
+        [
+            .. folders
+                .Select(folder => ReadFolder(folder.Key, folder.Value, manifests.GetValueOrDefault(folder.Key), inUse.Contains(folder.Key), location))
+                .OfType<BackupSet>()
+                .OrderBy(backup => backup.CreatedAt).ThenBy(backup => backup.BackupId, StringComparer.Ordinal),
+        ];
+    }
+
+    /// <summary>One line of a listing: <c>SIZE PATH</c>, the path below the backup root. Null if it is none.</summary>
+    public static StoredFile? ReadLine(string line)
+    {
+        var space = line.IndexOf(' ', StringComparison.Ordinal);
+        return space > 0 && long.TryParse(line.AsSpan(0, space), NumberStyles.None, CultureInfo.InvariantCulture, out var size)
+            ? new StoredFile(line[(space + 1)..], size)
+            : null;
+    }
+
+    private static BackupSet? ReadFolder(string id, List<StoredFile> files, string? manifest, bool inUse, string location)
+    {
+        if (!BackupName.TryParse(id, out var type, out var baseStamp, out var createdAt))
+        {
+            return null;
+        }
+
+        bool Has(string name) => files.Any(file => file.Path.Length == id.Length + 1 + name.Length && file.Path.EndsWith(name, StringComparison.Ordinal));
+        var backup = new BackupSet
+        {
+            BackupId = id,
+            Type = type,
+            Base = baseStamp,
+            CreatedAt = createdAt,
+            SizeBytes = files.Sum(file => file.Size),
+            State = Has(BackupManifest.FileName) || Has(SuccessMarker) ? BackupState.Complete : BackupState.Partial,
+            Origin = Has(BackupManifest.FileName) ? BackupOrigin.GaleraBackup : BackupOrigin.Vendor,
+            Keep = Has(KeepMarker),
+            InUse = inUse,
+            Proven = Has(ProofFile),
+            Encrypted = Has(VendorKey),
+            Location = location,
+        };
+        return manifest is null ? backup : WithManifest(backup, manifest, files);
+    }
+
+    // A backup whose manifest does not fit its folder is of no use, and says why; it stands in nobody's way.
+    private static BackupSet WithManifest(BackupSet backup, string text, List<StoredFile> files)
+    {
+        try
+        {
+            var manifest = BackupManifest.Parse(text, $"{backup.BackupId}/{BackupManifest.FileName}");
+            var problem = manifest.Id != backup.BackupId
+                ? $"its manifest is of {manifest.Id}"
+                : manifest.Files.FirstOrDefault(file => !files.Any(stored => stored.Size == file.Size && stored.Path == $"{backup.BackupId}/{file.Name}")) is { } missing
+                    ? $"its file {missing.Name} is not there with {missing.Size.ToString(CultureInfo.InvariantCulture)} bytes"
+                    : null;
+            return backup with
+            {
+                Manifest = manifest,
+                Parent = manifest.Parent,
+                ClusterName = manifest.Cluster.Name,
+                State = problem is null ? BackupState.Complete : BackupState.Broken,
+                Problem = problem,
+            };
+        }
+        catch (GaleraBackupException exception)
+        {
+            return backup with { State = BackupState.Broken, Problem = exception.Message };
+        }
+    }
+}
+
+/// <summary>A file of a backup root.</summary>
+/// <param name="Path">Below the root, with slashes.</param>
+/// <param name="Size">In bytes.</param>
+public sealed record StoredFile(string Path, long Size);
