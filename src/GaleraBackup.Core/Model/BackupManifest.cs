@@ -102,16 +102,48 @@ public sealed record BackupManifest
         "ManifestInvalid", FailureKind.Failed, $"{where} cannot be read: {why}.", "The backup does not count. Look at its folder; what is in it was left as it is.", where);
 }
 
-/// <param name="Name">-ClusterName, or NAMESPACE/STATEFULSET: backups of one name are one history, and no rule crosses it.</param>
-/// <param name="Uuid">wsrep_cluster_state_uuid at the backup.</param>
-public sealed record ManifestCluster(string Name, string Namespace, string StatefulSet, string? Uuid);
+public sealed record ManifestCluster
+{
+    /// <summary>-ClusterName, or NAMESPACE/STATEFULSET: backups of one name are one history, and no rule crosses it.</summary>
+    public required string Name { get; init; }
+    public required string Namespace { get; init; }
+    public required string StatefulSet { get; init; }
 
-/// <param name="Seqno">Exactly the write-sets up to it are inside.</param>
-/// <param name="Gtid">The server's own numbering, as mariadb-backup noted it; null without binary logs.</param>
-/// <param name="FromLsn">0 for a full backup.</param>
-public sealed record ManifestPosition(long? Seqno, string? Gtid, long FromLsn, long ToLsn);
+    /// <summary>wsrep_cluster_state_uuid at the backup.</summary>
+    public string? Uuid { get; init; }
+}
 
-public sealed record ManifestServer(string Version, string ToolVersion, string Pod, string? Node);
+public sealed record ManifestPosition
+{
+    /// <summary>Exactly the write-sets up to it are inside.</summary>
+    public long? Seqno { get; init; }
 
-/// <param name="Sha256">In lower-case hexadecimal digits, of the file as stored.</param>
-public sealed record ManifestFile(string Name, long Size, string Sha256);
+    /// <summary>The server's own numbering, as mariadb-backup noted it; null without binary logs.</summary>
+    public string? Gtid { get; init; }
+
+    /// <summary>0 for a full backup.</summary>
+    public required long FromLsn { get; init; }
+    public required long ToLsn { get; init; }
+}
+
+public sealed record ManifestServer
+{
+    public required string Version { get; init; }
+    public required string ToolVersion { get; init; }
+    public required string Pod { get; init; }
+
+    /// <summary>The Kubernetes node.</summary>
+    public string? Node { get; init; }
+}
+
+public sealed record ManifestFile
+{
+    /// <summary>In the backup's folder.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Bytes as stored.</summary>
+    public required long Size { get; init; }
+
+    /// <summary>Of the file as stored, in lower-case hexadecimal digits.</summary>
+    public required string Sha256 { get; init; }
+}
