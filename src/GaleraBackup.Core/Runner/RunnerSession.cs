@@ -70,13 +70,13 @@ public sealed class RunnerSession : IAsyncDisposable
     /// <c>ClaimNotFound</c>, <c>RunnerNotStarted</c>, and what the runner refuses: <c>NotEnoughSpace</c>, <c>BackupPathNotWritable</c> …
     /// </exception>
     public static async Task<RunnerSession> StartAsync(
-        BackupContext context, RunnerPod pod, SqlLogin? login, RunnerOptions options, CancellationToken cancellationToken)
+        BackupContext context, RunnerPod pod, RunnerOptions options, CancellationToken cancellationToken)
     {
         await RequireClaimAsync(context, pod, cancellationToken).ConfigureAwait(false);
         var session = new RunnerSession(context, pod, options);
         try
         {
-            await session.CreateAsync(login, cancellationToken).ConfigureAwait(false);
+            await session.CreateAsync(cancellationToken).ConfigureAwait(false);
             await Deadline.RunAsync(
                 context.Clock, options.StartTimeout, session.NotStarted, token => session._ready.Task.WaitAsync(token), cancellationToken).ConfigureAwait(false);
             return session;
@@ -194,20 +194,22 @@ public sealed class RunnerSession : IAsyncDisposable
             throw ClaimNotFound(pod);
         }
 
-        if (pod.Data is { } data
-            && await context.Kubernetes.ReadClaimAsync(pod.Namespace, data.ClaimName, cancellationToken).ConfigureAwait(false) is { } claim
-            && claim.AccessModes.Contains("ReadWriteOncePod"))
+        foreach (var name in pod.Mounts.Select(mount => mount.Volume.ClaimName).OfType<string>().Distinct())
         {
-            throw new GaleraBackupException(
-                "ClaimNotShareable", FailureKind.Refused,
-                $"The data claim {data.ClaimName} is ReadWriteOncePod: no second pod can mount it, so no runner can read it.",
-                "Give the database's claims the access mode ReadWriteOnce.", data.ClaimName);
+            if (await context.Kubernetes.ReadClaimAsync(pod.Namespace, name, cancellationToken).ConfigureAwait(false) is { } claim
+                && claim.AccessModes.Contains("ReadWriteOncePod"))
+            {
+                throw new GaleraBackupException(
+                    "ClaimNotShareable", FailureKind.Refused,
+                    $"The database's claim {name} is ReadWriteOncePod: no second pod can mount it, so no runner can read it.",
+                    "Give the database's claims the access mode ReadWriteOnce.", name);
+            }
         }
     }
 
-    private async Task CreateAsync(SqlLogin? login, CancellationToken cancellationToken)
+    private async Task CreateAsync(CancellationToken cancellationToken)
     {
-        if (login is not null)
+        if (Pod.Login?.Typed is { } login)
         {
             // A login that was typed reaches the pod as a Secret of its own, never through its spec.
             var values = new Dictionary<string, string> { ["username"] = login.UserName, ["password"] = login.Password };

@@ -80,7 +80,7 @@ public static class BackupWorkflow
         try
         {
             var runner = await RunnerSession
-                .StartAsync(context, pod, replica.Scope.BackupCredential, options, cancellationToken).ConfigureAwait(false);
+                .StartAsync(context, pod, options, cancellationToken).ConfigureAwait(false);
             await using (runner.ConfigureAwait(false))
             {
                 try
@@ -138,7 +138,7 @@ public static class BackupWorkflow
         BackupContext context, BackupReplica replica, RunnerOptions options, string runId, CancellationToken cancellationToken)
     {
         var pod = await BuildRunnerAsync(context, replica, options, runId, cancellationToken).ConfigureAwait(false);
-        return await RunnerSession.StartAsync(context, pod, replica.Scope.BackupCredential, options, cancellationToken).ConfigureAwait(false);
+        return await RunnerSession.StartAsync(context, pod, options, cancellationToken).ConfigureAwait(false);
     }
 
     private static BackupRun Begin(BackupContext context, BackupReplica replica, RunnerSession runner, RunnerOptions options, string runId) =>
@@ -227,7 +227,7 @@ public static class BackupWorkflow
         {
             context.Progress.Progress(new WorkflowProgress("Pruning", run.BackupClaim));
             var store = await ClaimBackupStore.OpenAsync(
-                context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, cancellationToken).ConfigureAwait(false);
+                context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, readOnly: false, cancellationToken).ConfigureAwait(false);
             await using (store.ConfigureAwait(false))
             {
                 foreach (var victim in Retention.Victims(await store.ListAsync(cancellationToken).ConfigureAwait(false), keepLast))

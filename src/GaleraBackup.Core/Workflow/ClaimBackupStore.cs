@@ -25,12 +25,13 @@ public sealed class ClaimBackupStore : IBackupStore
     public string Location => _pod.BackupClaim;
 
     /// <param name="node">Gives the pod its image, its uid and, for a ReadWriteOnce claim, its Kubernetes node.</param>
+    /// <param name="readOnly">True if backups are only to be listed: the pod cannot remove any.</param>
     /// <exception cref="GaleraBackupException"><c>ClaimNotFound</c>, <c>StorePodNotStarted</c></exception>
     public static async Task<ClaimBackupStore> OpenAsync(
-        BackupContext context, GaleraNode node, string statefulSet, string backupClaim, string backupPath, CancellationToken cancellationToken)
+        BackupContext context, GaleraNode node, string statefulSet, string backupClaim, string backupPath, bool readOnly, CancellationToken cancellationToken)
     {
         var owner = await RunnerSession.FindOwnerAsync(context, node, cancellationToken).ConfigureAwait(false);
-        var pod = RunnerPods.ForStore(node, statefulSet, backupClaim, backupPath, context.Now, owner);
+        var pod = RunnerPods.ForStore(node, statefulSet, backupClaim, backupPath, context.Now, owner, readOnly);
         if (await context.Kubernetes.ReadClaimAsync(pod.Namespace, backupClaim, cancellationToken).ConfigureAwait(false) is null)
         {
             throw RunnerSession.ClaimNotFound(pod);

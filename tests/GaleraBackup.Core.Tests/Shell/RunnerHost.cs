@@ -75,6 +75,7 @@ internal sealed class RunnerHost : IDisposable
         {
             ["STUB"] = _folder,
             ["PATH"] = $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["GALERA_BACKUP_MOUNT"] = PathOf("backup"),
             ["GALERA_BACKUP_ROOT"] = PathOf("backup"),
             ["GALERA_BACKUP_ID"] = Id,
             ["GALERA_BACKUP_HOST"] = "10.0.0.12",
