@@ -41,12 +41,18 @@ public sealed class ClaimBackupStore : IBackupStore
         try
         {
             await context.Kubernetes.CreatePodAsync(pod, cancellationToken).ConfigureAwait(false);
+            PodSnapshot? last = null;
             var seen = await Deadline.RunAsync(
-                context.Clock, StartTimeout, store.NotStarted,
-                token => context.Kubernetes.WatchPodAsync(pod.Namespace, pod.Name, token)
-                    .FirstAsync(seen => seen is null or not { Phase: "Pending" } || RunnerSession.IsHopeless(seen), token),
+                context.Clock, StartTimeout, () => store.NotStarted(last),
+                token => context.Kubernetes.WatchPodAsync(pod.Namespace, pod.Name, token).FirstAsync(
+                    seen =>
+                    {
+                        last = seen;
+                        return seen is null or not { Phase: "Pending" } || RunnerSession.IsHopeless(seen);
+                    },
+                    token),
                 cancellationToken).ConfigureAwait(false);
-            return seen is { Phase: "Running" } ? store : throw store.NotStarted();
+            return seen is { Phase: "Running" } ? store : throw store.NotStarted(seen);
         }
         catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
         {
@@ -98,7 +104,8 @@ public sealed class ClaimBackupStore : IBackupStore
         return result.ExitCode == 0
             ? result.Output
             : throw new GaleraBackupException(
-                result.ExitCode == 3 ? "NotABackupRoot" : "StoreFailed", FailureKind.Failed,
+                result.ExitCode switch { 3 => "NotABackupRoot", 4 => "NotABackup", _ => "StoreFailed" },
+                result.ExitCode is 3 or 4 ? FailureKind.Refused : FailureKind.Failed,
                 $"The backups on claim {Location} could not be {(arguments[0] == "list" ? "listed" : $"removed ({arguments[1]})")}: {result.Error.Trim()}",
                 "Check -BackupClaim and -BackupPath, and that the pod's user may write there.", Location);
     }
@@ -107,8 +114,9 @@ public sealed class ClaimBackupStore : IBackupStore
         "StoreTimedOut", FailureKind.TimedOut, $"The pod {_pod.Name} did not {what} the backups on claim {Location} within {CallTimeout.TotalMinutes:0} minutes.",
         "The backup volume may hang: see its server.", Location);
 
-    private GaleraBackupException NotStarted() => new(
-        "StorePodNotStarted", FailureKind.Refused,
-        $"The pod {_pod.Name} that lists the backups did not start.",
-        $"See: kubectl describe pod {_pod.Name}.", _pod.Name);
+    private GaleraBackupException NotStarted(PodSnapshot? seen)
+    {
+        var why = RunnerSession.CannotStart(_pod, seen, "that lists the backups did not start");
+        return new GaleraBackupException("StorePodNotStarted", FailureKind.Refused, why.Message, why.Recommendation, _pod.Name);
+    }
 }
