@@ -30,6 +30,10 @@ public sealed record RunnerPod
     public long? RunAsUser { get; init; }
     public long? RunAsGroup { get; init; }
     public long? FsGroup { get; init; }
+    public IReadOnlyList<long> SupplementalGroups { get; init; } = [];
+
+    /// <summary>The target's: with other categories SELinux lets no second pod read the server's files.</summary>
+    public SeLinuxOptions? SeLinux { get; init; }
 
     /// <summary>The script's text: an argument of <c>bash -c</c>. Nothing foreign is ever put into it.</summary>
     public required string Script { get; init; }
@@ -37,20 +41,28 @@ public sealed record RunnerPod
     /// <summary>The script's settings, never a secret.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Mounted read-only, at the claim source and at the mount; null for a pod that needs no data.</summary>
-    public DataVolume? Data { get; init; }
+    /// <summary>The server's own volumes: claims read-only at the source and at the mount. Empty for a pod that needs no data.</summary>
+    public IReadOnlyList<ReadOnlyMount> Mounts { get; init; } = [];
 
     public required string BackupClaim { get; init; }
+
+    /// <summary>True for a pod that only looks: the backup claim is read-only at the source and at the mount.</summary>
+    public bool BackupReadOnly { get; init; }
 
     /// <summary>Where the backup claim is mounted in the pod.</summary>
     public string BackupMountPath { get; init; } = "/var/backup";
 
     /// <summary>The login that the script uses; null if it needs none.</summary>
-    public LoginReference? Login { get; init; }
+    public RunnerLogin? Login { get; init; }
 
     /// <summary>The cluster itself ends the pod after this time.</summary>
     public TimeSpan? ActiveDeadline { get; init; }
 }
 
-/// <summary>The target's data claim.</summary>
-public sealed record DataVolume(string ClaimName, string MountPath, string? SubPath);
+/// <summary>A volume of the target's pod, at the place where its server has it.</summary>
+public sealed record ReadOnlyMount(VolumeSnapshot Volume, string MountPath, string? SubPath);
+
+/// <summary>How a login reaches the runner.</summary>
+/// <param name="Reference">The Secrets that the pod mounts.</param>
+/// <param name="Typed">Not null for a login that a user typed: it becomes the Secret that <paramref name="Reference"/> names, for as long as the pod is there.</param>
+public sealed record RunnerLogin(LoginReference Reference, SqlLogin? Typed);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using GaleraBackup.Policy;
+using GaleraBackup.Workflow;
 
 namespace GaleraBackup.Runner;
 
@@ -28,49 +29,61 @@ public sealed record RunnerOptions
 public static class RunnerPods
 {
     private const string BackupMountPath = "/var/backup";
+    private const string UnsafeLabel = "galerabackup.io/unsafe";
     private const int MySqlPort = 3306;
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(10);
 
     /// <summary>The pod <c>mariadb-phy-backup-runner-TIMESTAMP</c>.</summary>
     /// <param name="owner">Uid and gid of the data directory, for a pod whose spec does not say as whom it runs.</param>
+    /// <exception cref="GaleraBackupException"><c>UnsupportedLayout</c>, <c>CredentialUnknown</c></exception>
     public static RunnerPod ForBackup(BackupReplica replica, RunnerOptions options, string runId, DateTimeOffset now, (long Uid, long Gid)? owner)
     {
-        var layout = replica.Node.Layout!;
-        var pod = Beside(replica.Node, "runner", now, runId, replica.StatefulSet, options.BackupClaim, owner);
+        var (node, scope) = (replica.Node, replica.Scope);
+        var volumes = ServerVolumes.Of(node);
+        var pod = Beside(node, "runner", now, runId, replica.StatefulSet, options.BackupClaim, owner);
         return pod with
         {
+            Labels = replica.Unsafe ? new Dictionary<string, string>(pod.Labels) { [UnsafeLabel] = "true" } : pod.Labels,
             Script = Scripts.BackupRunner,
             Environment = new Dictionary<string, string>
             {
+                ["GALERA_BACKUP_MOUNT"] = BackupMountPath,
                 ["GALERA_BACKUP_ROOT"] = RootOf(options.BackupPath),
                 ["GALERA_BACKUP_ID"] = BackupName.Full(now),
-                ["GALERA_BACKUP_HOST"] = replica.Node.PodSnapshot.PodIP!,
+                ["GALERA_BACKUP_HOST"] = node.PodSnapshot.PodIP!,
                 ["GALERA_BACKUP_PORT"] = MySqlPort.ToString(CultureInfo.InvariantCulture),
-                ["GALERA_BACKUP_DATADIR"] = DataDirectory(replica),
+                ["GALERA_BACKUP_HOSTNAME"] = node.Wsrep!.HostName,
+                ["GALERA_BACKUP_SSL_MODE"] = scope.SslMode.ToString(),
+                ["GALERA_BACKUP_SSL_CA"] = scope.SslCa ?? "",
+                ["GALERA_BACKUP_DATADIR"] = volumes.DataDirectory,
+                ["GALERA_BACKUP_DATA_PATHS"] = string.Join('\n', volumes.DataPaths),
+                ["GALERA_BACKUP_KEY_FILES"] = string.Join('\n', volumes.KeyFiles),
                 ["GALERA_BACKUP_SPACE_RATIO_PERMILLE"] = decimal.Ceiling(options.RequiredSpaceRatio * 1000).ToString(CultureInfo.InvariantCulture),
                 ["GALERA_BACKUP_GO_TIMEOUT"] = Math.Ceiling(options.GoTimeout.TotalSeconds).ToString(CultureInfo.InvariantCulture),
             },
-            Data = new DataVolume(layout.DataClaim, layout.DataMountPath, layout.DataSubPath),
-            Login = replica.Scope.BackupCredential is null
-                ? layout.BackupLogin ?? layout.AdminLogin
-                : new LoginReference(null, new SecretKeyReference(pod.Name, "username"), new SecretKeyReference(pod.Name, "password")),
+            Mounts = volumes.Mounts,
+            Login = Logins.ForRunner(scope, node.Layout!, pod.Name),
 
             // The cluster's own limit is for a run whose orchestrator died; ours, which can tell what happened, must come first.
-            ActiveDeadline = options.GoTimeout + options.Timeout + Margin,
+            ActiveDeadline = options.StartTimeout + options.GoTimeout + options.Timeout + Margin,
         };
     }
 
     /// <summary>The short pod <c>mariadb-phy-backup-store-TIMESTAMP</c>, in which backups are listed and removed.</summary>
-    public static RunnerPod ForStore(GaleraNode node, string statefulSet, string backupClaim, string backupPath, DateTimeOffset now, (long Uid, long Gid)? owner) =>
+    /// <param name="readOnly">True for a rehearsal: backups can be listed and not removed.</param>
+    public static RunnerPod ForStore(
+        GaleraNode node, string statefulSet, string backupClaim, string backupPath, DateTimeOffset now, (long Uid, long Gid)? owner, bool readOnly) =>
         Beside(node, "store", now, runId: null, statefulSet, backupClaim, owner) with
         {
             // PID 1 has no default signal handlers: without the trap the pod would linger for its whole grace period.
             Script = "trap 'exit 0' TERM INT; sleep infinity & wait",
             Environment = new Dictionary<string, string>
             {
+                ["GALERA_BACKUP_MOUNT"] = BackupMountPath,
                 ["GALERA_BACKUP_ROOT"] = RootOf(backupPath),
                 ["GALERA_BACKUP_STORE"] = Scripts.BackupStore,
             },
+            BackupReadOnly = readOnly,
             ActiveDeadline = TimeSpan.FromHours(1),
         };
 
@@ -103,6 +116,8 @@ public static class RunnerPods
             RunAsUser = layout.RunAsUser ?? owner?.Uid,
             RunAsGroup = layout.RunAsGroup ?? owner?.Gid,
             FsGroup = pod.FsGroup,
+            SupplementalGroups = pod.SupplementalGroups,
+            SeLinux = pod.Containers.FirstOrDefault(container => container.Name == layout.Container)?.SeLinux ?? pod.SeLinux,
             Script = "",
             BackupClaim = backupClaim,
             BackupMountPath = BackupMountPath,
@@ -111,17 +126,4 @@ public static class RunnerPods
 
     private static string RootOf(string backupPath) =>
         backupPath.Length == 0 ? BackupMountPath : $"{BackupMountPath}/{backupPath.Trim('/')}";
-
-    private static string DataDirectory(BackupReplica replica)
-    {
-        var layout = replica.Node.Layout!;
-        var directory = replica.Node.Wsrep!.DataDirectory.TrimEnd('/');
-        var mount = layout.DataMountPath.TrimEnd('/');
-        return directory == mount || directory.StartsWith(mount + "/", StringComparison.Ordinal)
-            ? directory
-            : throw new GaleraBackupException(
-                "UnsupportedLayout", FailureKind.Refused,
-                $"@@datadir of {replica} is {directory}, which is not on its claim {layout.DataClaim} at {mount}.",
-                "The runner can only back up a data directory that is on the pod's claim.", replica);
-    }
 }

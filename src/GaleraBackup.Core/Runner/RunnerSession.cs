@@ -14,10 +14,19 @@ public sealed class RunnerSession : IAsyncDisposable
 
     /// <summary>For a command in a pod that only passes a word.</summary>
     private static readonly TimeSpan ExecTimeout = TimeSpan.FromSeconds(60);
+
+    /// <summary>Only ErrImagePull may still turn out well: the registry's first hiccup. The kubelet tries again, or says ImagePullBackOff.</summary>
+    private static readonly HashSet<string> ImageReasons = new(StringComparer.Ordinal)
+    {
+        "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "ImageInspectError", "SignatureValidationFailed", TransientImageReason,
+    };
+
     private static readonly HashSet<string> HopelessReasons = new(StringComparer.Ordinal)
     {
-        "ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+        "ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
     };
+
+    private const string TransientImageReason = "ErrImagePull";
 
     private readonly BackupContext _context;
     private readonly CancellationTokenSource _stop = new();
@@ -28,6 +37,7 @@ public sealed class RunnerSession : IAsyncDisposable
     private readonly RunnerOptions _options;
     private Task _following = Task.CompletedTask;
     private RunnerProgress? _progress;
+    private volatile PodSnapshot? _seen;
     private ErrorEvent? _error;
     private ResultEvent? _result;
     private bool _going;
@@ -67,16 +77,17 @@ public sealed class RunnerSession : IAsyncDisposable
 
     /// <summary>Creates the pod and waits until it has checked everything and waits for the word.</summary>
     /// <exception cref="GaleraBackupException">
-    /// <c>ClaimNotFound</c>, <c>RunnerNotStarted</c>, and what the runner refuses: <c>NotEnoughSpace</c>, <c>BackupPathNotWritable</c> …
+    /// <c>ClaimNotFound</c>, <c>ClaimNotShareable</c>, <c>RunnerNotScheduled</c>, <c>RunnerImageNotPulled</c>, <c>RunnerNotStarted</c>, and what
+    /// the runner refuses: <c>NotEnoughSpace</c>, <c>BackupPathNotWritable</c>, <c>SqlAccessDenied</c>, <c>WrongServer</c> …
     /// </exception>
     public static async Task<RunnerSession> StartAsync(
-        BackupContext context, RunnerPod pod, SqlLogin? login, RunnerOptions options, CancellationToken cancellationToken)
+        BackupContext context, RunnerPod pod, RunnerOptions options, CancellationToken cancellationToken)
     {
         await RequireClaimAsync(context, pod, cancellationToken).ConfigureAwait(false);
         var session = new RunnerSession(context, pod, options);
         try
         {
-            await session.CreateAsync(login, cancellationToken).ConfigureAwait(false);
+            await session.CreateAsync(cancellationToken).ConfigureAwait(false);
             await Deadline.RunAsync(
                 context.Clock, options.StartTimeout, session.NotStarted, token => session._ready.Task.WaitAsync(token), cancellationToken).ConfigureAwait(false);
             return session;
@@ -194,20 +205,22 @@ public sealed class RunnerSession : IAsyncDisposable
             throw ClaimNotFound(pod);
         }
 
-        if (pod.Data is { } data
-            && await context.Kubernetes.ReadClaimAsync(pod.Namespace, data.ClaimName, cancellationToken).ConfigureAwait(false) is { } claim
-            && claim.AccessModes.Contains("ReadWriteOncePod"))
+        foreach (var name in pod.Mounts.Select(mount => mount.Volume.ClaimName).OfType<string>().Distinct())
         {
-            throw new GaleraBackupException(
-                "ClaimNotShareable", FailureKind.Refused,
-                $"The data claim {data.ClaimName} is ReadWriteOncePod: no second pod can mount it, so no runner can read it.",
-                "Give the database's claims the access mode ReadWriteOnce.", data.ClaimName);
+            if (await context.Kubernetes.ReadClaimAsync(pod.Namespace, name, cancellationToken).ConfigureAwait(false) is { } claim
+                && claim.AccessModes.Contains("ReadWriteOncePod"))
+            {
+                throw new GaleraBackupException(
+                    "ClaimNotShareable", FailureKind.Refused,
+                    $"The database's claim {name} is ReadWriteOncePod: no second pod can mount it, so no runner can read it.",
+                    "Give the database's claims the access mode ReadWriteOnce.", name);
+            }
         }
     }
 
-    private async Task CreateAsync(SqlLogin? login, CancellationToken cancellationToken)
+    private async Task CreateAsync(CancellationToken cancellationToken)
     {
-        if (login is not null)
+        if (Pod.Login?.Typed is { } login)
         {
             // A login that was typed reaches the pod as a Secret of its own, never through its spec.
             var values = new Dictionary<string, string> { ["username"] = login.UserName, ["password"] = login.Password };
@@ -275,15 +288,46 @@ public sealed class RunnerSession : IAsyncDisposable
     private async Task RequireStartAsync(CancellationToken cancellationToken)
     {
         var pod = await _context.Kubernetes.WatchPodAsync(Pod.Namespace, Pod.Name, cancellationToken)
-            .FirstAsync(pod => pod is null or not { Phase: "Pending" } || IsHopeless(pod), cancellationToken).ConfigureAwait(false);
+            .FirstAsync(
+                pod =>
+                {
+                    _seen = pod;
+                    return pod is null or not { Phase: "Pending" } || IsHopeless(pod);
+                },
+                cancellationToken).ConfigureAwait(false);
         if (pod is null || pod.Phase == "Pending")
         {
-            var container = pod?.Containers.FirstOrDefault();
-            throw new GaleraBackupException(
-                "RunnerNotStarted", FailureKind.Refused,
-                $"The runner pod {Pod.Name} cannot start: {container?.Reason ?? pod?.Reason ?? "it was deleted"}. {container?.Message ?? pod?.Message}".TrimEnd(),
-                "See its node, image, pull secrets and claims.", Pod.Name);
+            throw CannotStart(Pod, pod, "cannot start");
         }
+    }
+
+    /// <summary>Why a pod of ours does not run, in the cluster's own words.</summary>
+    /// <param name="pod">As it was last seen; null once it is gone.</param>
+    /// <param name="what">What became of it, to be read after its name.</param>
+    internal static GaleraBackupException CannotStart(RunnerPod wanted, PodSnapshot? pod, string what)
+    {
+        var container = pod?.Containers.FirstOrDefault();
+        if (container?.Reason is { } reason && ImageReasons.Contains(reason))
+        {
+            return Refused(
+                "RunnerImageNotPulled", $"{reason}. {container.Message ?? wanted.Image}",
+                $"Its image {wanted.Image} is that of the replica's server: see the pull policy {wanted.ImagePullPolicy}, the pull secrets, and node {wanted.NodeName}.");
+        }
+
+        if (pod is { Phase: "Pending", NodeName: null })
+        {
+            return Refused(
+                "RunnerNotScheduled", $"{pod.Reason ?? "Unschedulable"}. {pod.Message}",
+                $"It must run on node {wanted.NodeName}, where the replica's volume is: see the node's resources and taints, and the claims.");
+        }
+
+        var why = pod is null ? "it is gone" : container?.Reason ?? pod.Reason;
+        return Refused(
+            "RunnerNotStarted", $"{why}. {container?.Message ?? pod?.Message}",
+            $"See: kubectl describe pod {wanted.Name}. It must run on node {wanted.NodeName}, where the replica's volume is.");
+
+        GaleraBackupException Refused(string errorId, string why, string recommendation) => new(
+            errorId, FailureKind.Refused, $"The pod {wanted.Name} {what}: {why.Trim(' ', '.')}.", recommendation, wanted.Name);
     }
 
     internal static bool IsHopeless(PodSnapshot pod) =>
@@ -352,13 +396,26 @@ public sealed class RunnerSession : IAsyncDisposable
     // Before the word nothing has been touched: then it is a refusal, not a failed backup.
     private GaleraBackupException Failed(string errorId, string message) => new(
         errorId, _going ? FailureKind.Failed : FailureKind.Refused, message,
-        errorId == "NotEnoughSpace" ? "Free space with Remove-OldBackup, or enlarge the backup volume." : "The run's Log has what the runner said.",
+        errorId switch
+        {
+            "NotEnoughSpace" => "Free space with Remove-OldBackup, or enlarge the backup volume.",
+            "SqlAccessDenied" => "Check -BackupCredential or -BackupCredentialSecret, or the Secret that the pod's environment names.",
+            "SqlTlsFailed" => "Check -SslMode and -SslCa, and the server's certificate.",
+            "BackupPathUnsafe" => "Replace the link on the backup volume by a real folder, or name another with -BackupPath.",
+            "BackupPathNotWritable" => $"Let uid {Pod.RunAsUser} write to the backup volume.",
+            _ => "The run's Log has what the runner said.",
+        },
         Pod.Name);
 
-    private GaleraBackupException NotStarted() => new(
-        "RunnerNotStarted", FailureKind.Refused,
-        $"The runner pod {Pod.Name} was not ready within {_options.StartTimeout.TotalSeconds:0} s.",
-        $"See: kubectl describe pod {Pod.Name}. It must run on node {Pod.NodeName}, where the replica's volume is.", Pod.Name);
+    private GaleraBackupException NotStarted()
+    {
+        var what = $"was not ready within {_options.StartTimeout.TotalSeconds:0} s";
+        return _seen is { Phase: not "Pending" }
+            ? new GaleraBackupException(
+                "RunnerNotStarted", FailureKind.Refused, $"The pod {Pod.Name} {what}: it runs, and its checks take longer. {Log.LastOrDefault()}".TrimEnd(),
+                $"See: kubectl logs {Pod.Name}. A slow backup volume needs a longer start.", Pod.Name)
+            : CannotStart(Pod, _seen, what);
+    }
 
     private GaleraBackupException TimedOut() => new(
         "RunnerTimedOut", FailureKind.TimedOut,

@@ -10,11 +10,16 @@ umask 027
 exec 3>&1 1>&2
 
 readonly run=/run/galera-backup secrets=/run/secrets/galera-backup
-readonly root=${GALERA_BACKUP_ROOT:?} id=${GALERA_BACKUP_ID:?} host=${GALERA_BACKUP_HOST:?} port=${GALERA_BACKUP_PORT:?}
+readonly mount=${GALERA_BACKUP_MOUNT:?} root=${GALERA_BACKUP_ROOT:?} id=${GALERA_BACKUP_ID:?} host=${GALERA_BACKUP_HOST:?} port=${GALERA_BACKUP_PORT:?}
 readonly datadir=${GALERA_BACKUP_DATADIR:?} ratio_permille=${GALERA_BACKUP_SPACE_RATIO_PERMILLE:?}
-readonly go_timeout=${GALERA_BACKUP_GO_TIMEOUT:?}
+readonly go_timeout=${GALERA_BACKUP_GO_TIMEOUT:?} hostname=${GALERA_BACKUP_HOSTNAME:-} ssl_mode=${GALERA_BACKUP_SSL_MODE:-Preferred}
 readonly partial=$root/.partial/${id//\//_}
-readonly tail_bytes=33554432
+readonly tail_bytes=33554432 unknown_uuid=00000000-0000-0000-0000-000000000000
+data_paths=()
+user='' password='' trimmed_password='' ca=''
+
+# The client and the tool read an option file of their user after the one that they are given: it must not overrule it.
+export HOME=$run
 
 # --- what it says ------------------------------------------------------------------------------------------------------------------
 
@@ -59,15 +64,44 @@ check_settings() {
   local stamp='[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}'
   ((BASH_VERSINFO[0] >= 5)) || fail BashTooOld "The image has bash $BASH_VERSION; the runner needs 5.0 or later."
   [[ $id =~ ^base/$stamp$ ]] || fail InvalidBackupId "'$id' is not a full backup's id."
-  [[ -d $root ]] || fail BackupPathMissing "There is no directory $root on the backup volume."
-  [[ ! -e $root/$id ]] || fail BackupExists "$id is already on the backup volume."
+  check_root
+  [[ ! -e $root/$id && ! -L $root/$id ]] || fail BackupExists "$id is already on the backup volume."
   [[ -r $datadir/ibdata1 || -d $datadir/mysql ]] || fail WrongDataVolume "$datadir does not hold a MariaDB data directory."
+}
+
+# Whoever may write to the volume could lead us out of it with a link.
+check_root() {
+  local path=$root
+  [[ $root/ == "$mount"/* && $root/ != */../* ]] || fail BackupPathUnsafe "$root is not below $mount."
+  while [[ $path != "$mount" ]]; do
+    [[ ! -L $path ]] || fail BackupPathUnsafe "$path is a symbolic link."
+    path=${path%/*}
+  done
+  for path in "$root/.partial" "$root/base"; do
+    [[ ! -L $path ]] || fail BackupPathUnsafe "$path is a symbolic link."
+  done
+  [[ -d $root ]] || fail BackupPathMissing "There is no directory $root on the backup volume."
+}
+
+# What the server keeps outside of its data directory: the tool opens it by the server's own paths.
+check_server_paths() {
+  local path
+  while IFS= read -r path; do
+    [[ -n $path ]] || continue
+    [[ -d $path && -r $path && -x $path ]] ||
+      fail UnsupportedLayout "The server keeps data in $path, which is no directory that uid $(id -u) can read in the runner's pod."
+    data_paths+=("$path")
+  done <<<"${GALERA_BACKUP_DATA_PATHS:-}"
+  while IFS= read -r path; do
+    [[ -z $path || -f $path && -r $path ]] ||
+      fail UnsupportedLayout "The server's key file $path is not in the runner's pod, or uid $(id -u) cannot read it."
+  done <<<"${GALERA_BACKUP_KEY_FILES:-}"
 }
 
 kib_of() {
   local kib
-  # A live data directory loses files while du walks it: du then says 1 and its sum is still right.
-  kib=$(du -sk "$@" "$datadir" 2>/dev/null || true)
+  # A live data directory loses files while du walks it: du then says 1 and its sum is still right. What is in two of them counts once.
+  kib=$(du -skcD "$@" "$datadir" "${data_paths[@]}" 2>/dev/null | tail -n 1 || true)
   kib=${kib%%[[:space:]]*}
   [[ $kib =~ ^[0-9]+$ ]] || fail SizeUnknown "The size of $datadir cannot be read by uid $(id -u)."
   printf '%s' "$kib"
@@ -109,19 +143,137 @@ option_value() {
   text=${text//\\/\\\\}
   text=${text//\"/\\\"}
   text=${text//$'\n'/\\n}
+  text=${text//$'\r'/\\r}
   printf '"%s"' "$text"
 }
 
+# read_exactly NAME FILE: a command substitution would drop newlines at the end, and they may be part of a password.
+read_exactly() {
+  [[ -r $2 ]] || fail CredentialUnknown "The login's file $2 is missing in the runner's pod."
+  IFS= read -r -d '' "$1" <"$2" || true
+}
+
+without_last_newline() {
+  local text=${1%$'\n'}
+  [[ $text == "$1" ]] || text=${text%$'\r'}
+  printf '%s.' "$text"
+}
+
+read_login() {
+  user=${GALERA_BACKUP_USER:-}
+  if [[ -z $user ]]; then
+    read_exactly user "$secrets/username"
+    user=$(without_last_newline "$user")
+    user=${user%.}
+  fi
+  read_exactly password "$secrets/password"
+  # A file made into a Secret often ends in a newline that nobody meant.
+  trimmed_password=$(without_last_newline "$password")
+  trimmed_password=${trimmed_password%.}
+}
+
+# The client takes 'ssl' for a wish: up to 11.3, and later without ssl-verify-server-cert, it goes on in plain text with a server that offers
+# no TLS. check_server asks how the connection came out.
+#
+# ssl-ca alone makes it check the chain, in 10.11 (Connector/C 3.3) as in 11.4 and later (3.4). ssl-verify-server-cert, which is on by default
+# from 11.4 on, compares the certificate with the host besides: with an address since MDEV-18131, but certificates of pods name hosts, and a
+# pod has a new address after each restart. So the name is not compared here, not even for VerifyFull: the module has compared it on its own
+# connection to this pod, and check_server asks whether this is that very server.
+tls_options() {
+  case $ssl_mode in
+    Preferred) ;;
+    Disabled) echo 'skip-ssl' ;;
+    Required) printf '%s\n' 'ssl' 'skip-ssl-verify-server-cert' ;;
+    VerifyCA | VerifyFull) printf '%s\n' 'ssl' "ssl-ca=$(option_value "$ca")" 'skip-ssl-verify-server-cert' ;;
+    *) fail InvalidSslMode "'$ssl_mode' is no mode of TLS." ;;
+  esac
+}
+
+find_authorities() {
+  [[ $ssl_mode == Verify* ]] || return 0
+  ca=$run/ca.pem
+  if [[ -n ${GALERA_BACKUP_SSL_CA:-} ]]; then
+    printf '%s\n' "$GALERA_BACKUP_SSL_CA" >"$ca"
+    return
+  fi
+  for ca in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
+    [[ ! -s $ca ]] || return 0
+  done
+  fail SqlTlsFailed "The image knows no certificate authorities, so the server's certificate cannot be verified without -SslCa."
+}
+
+# write_login PASSWORD
 write_login() {
-  local user=${GALERA_BACKUP_USER:-}
-  [[ -n $user ]] || user=$(<"$secrets/username")
+  local tls
+  tls=$(tls_options)
   (
     umask 077
-    {
-      printf '[client]\nuser=%s\n' "$(option_value "$user")"
-      printf 'password=%s\n' "$(option_value "$(<"$secrets/password")")"
-    } >"$run/login.cnf"
+    printf '[client]\nuser=%s\npassword=%s\n%s\n' "$(option_value "$user")" "$(option_value "$1")" "$tls" >"$run/login.cnf"
   )
+}
+
+# SHOW is answered in every state of a node; a SELECT is not while it is in no primary component.
+ask_server() {
+  timeout 20 "$client" --defaults-extra-file="$run/login.cnf" --host="$host" --port="$port" --protocol=TCP --connect-timeout=10 \
+    --batch --skip-column-names --execute="SHOW GLOBAL VARIABLES WHERE Variable_name IN ('hostname', 'datadir');
+      SHOW GLOBAL STATUS LIKE 'wsrep_cluster_state_uuid'; SHOW SESSION STATUS LIKE 'Ssl_cipher'" >"$run/answer" 2>"$run/refusal" || return
+}
+
+# answer NAME
+answer() {
+  sed -n "s/^$1\t//p" "$run/answer"
+}
+
+# refused STATUS
+refused() {
+  local text error
+  text=$(grep -m 1 -E '^ERROR [0-9]+' "$run/refusal" || tail -n 1 "$run/refusal")
+  [[ $1 != 124 ]] || text='it gave no answer within 20 s'
+  case ${text#ERROR } in
+    1044* | 1045* | 1130* | 1698* | 1820* | 1862* | 4151*) error=SqlAccessDenied ;;
+    2026* | *'SSL connection error'* | *'TLS/SSL error'*) error=SqlTlsFailed ;;
+    2058* | 2059* | 2061*) error=SqlAuthenticationUnsupported ;;
+    1040* | 1047* | 1053* | 1129* | 2???' '* | 'it gave'*) error=SqlUnreachable ;;
+    *) error=SqlFailed ;;
+  esac
+  fail "$error" "The server at $host:$port does not take mariadb-backup's login: $text"
+}
+
+# A wrong password is refused while the replica still serves. Without a client in the image the tool itself will tell, later.
+check_login() {
+  local status=0
+  client=$(command -v mariadb || command -v mysql || true)
+  if [[ -z $client ]]; then
+    write_login "$trimmed_password"
+    return
+  fi
+  write_login "$password"
+  ask_server || status=$?
+  if ((status != 0)) && [[ $trimmed_password != "$password" ]] && grep -qE '^ERROR (1045|1698) ' "$run/refusal"; then
+    status=0
+    write_login "$trimmed_password"
+    ask_server || status=$?
+  fi
+  ((status == 0)) || refused "$status"
+  check_server
+}
+
+# The tool reads files here and talks to a server there, and hardly notices if the two are not one.
+check_server() {
+  local live_hostname live_datadir live_uuid uuid
+  live_hostname=$(answer hostname)
+  live_datadir=$(answer datadir)
+  live_uuid=$(answer wsrep_cluster_state_uuid)
+  [[ $ssl_mode == Preferred || $ssl_mode == Disabled || -n $(answer Ssl_cipher) ]] ||
+    fail SqlTlsFailed "The server at $host:$port offers no TLS, which is $ssl_mode."
+  [[ -z $hostname || $live_hostname == "$hostname" ]] ||
+    fail WrongServer "The server at $host:$port is $live_hostname, not $hostname."
+  [[ $(realpath -ms -- "$live_datadir") == $(realpath -ms -- "$datadir") ]] ||
+    fail WrongServer "The server at $host:$port has its data in $live_datadir, not in $datadir."
+  uuid=$(sed -n 's/^uuid:[[:space:]]*\([0-9a-f-]*\).*/\1/p' "$datadir/grastate.dat" 2>/dev/null || true)
+  # Not known on either side: nothing to compare.
+  [[ ${uuid:-$unknown_uuid} == "$unknown_uuid" || ${live_uuid:-$unknown_uuid} == "$unknown_uuid" || $live_uuid == "$uuid" ]] ||
+    fail WrongServer "The server at $host:$port is of the Galera cluster $live_uuid, but the files in $datadir are of $uuid."
 }
 
 # The replica is desynced only now; the word comes through this pipe.
@@ -231,10 +383,13 @@ publish() {
 main() {
   trap 'exit 143' TERM INT HUP
   check_settings
+  check_server_paths
   find_tool
   check_space
+  read_login
+  find_authorities
+  check_login
   make_partial
-  write_login
   wait_for_go
   take_backup
   publish

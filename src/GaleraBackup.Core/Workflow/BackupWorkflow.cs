@@ -153,7 +153,7 @@ public static class BackupWorkflow
         BackupContext context, BackupReplica replica, RunnerOptions options, string runId, CancellationToken cancellationToken)
     {
         var pod = await BuildRunnerAsync(context, replica, options, runId, cancellationToken).ConfigureAwait(false);
-        return await RunnerSession.StartAsync(context, pod, replica.Scope.BackupCredential, options, cancellationToken).ConfigureAwait(false);
+        return await RunnerSession.StartAsync(context, pod, options, cancellationToken).ConfigureAwait(false);
     }
 
     private static BackupRun Begin(BackupReplica replica, RunnerOptions options, string runId, DateTimeOffset startedAt) => new()
@@ -278,7 +278,7 @@ public static class BackupWorkflow
                     context.Progress.Progress(new WorkflowProgress("Pruning", run.BackupClaim));
                     await session.Lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
                     var store = await ClaimBackupStore.OpenAsync(
-                        context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, cancellationToken).ConfigureAwait(false);
+                        context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, readOnly: false, cancellationToken).ConfigureAwait(false);
                     await using (store.ConfigureAwait(false))
                     {
                         foreach (var victim in Victims(context, await store.ListAsync(cancellationToken).ConfigureAwait(false), keepLast))
@@ -302,7 +302,7 @@ public static class BackupWorkflow
         BackupContext context, BackupReplica replica, RunnerPod pod, RunnerOptions options, int keepLast, CancellationToken cancellationToken)
     {
         var store = await ClaimBackupStore.OpenAsync(
-            context, replica.Node, replica.StatefulSet, options.BackupClaim, options.BackupPath, cancellationToken).ConfigureAwait(false);
+            context, replica.Node, replica.StatefulSet, options.BackupClaim, options.BackupPath, readOnly: true, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
             var planned = BackupName.ToBackupSet(pod.Environment["GALERA_BACKUP_ID"], sizeBytes: 0, isComplete: true, options.BackupClaim)!;

@@ -25,12 +25,13 @@ public sealed class ClaimBackupStore : IBackupStore
     public string Location => _pod.BackupClaim;
 
     /// <param name="node">Gives the pod its image, its uid and, for a ReadWriteOnce claim, its Kubernetes node.</param>
+    /// <param name="readOnly">True if backups are only to be listed: the pod cannot remove any.</param>
     /// <exception cref="GaleraBackupException"><c>ClaimNotFound</c>, <c>StorePodNotStarted</c></exception>
     public static async Task<ClaimBackupStore> OpenAsync(
-        BackupContext context, GaleraNode node, string statefulSet, string backupClaim, string backupPath, CancellationToken cancellationToken)
+        BackupContext context, GaleraNode node, string statefulSet, string backupClaim, string backupPath, bool readOnly, CancellationToken cancellationToken)
     {
         var owner = await RunnerSession.FindOwnerAsync(context, node, cancellationToken).ConfigureAwait(false);
-        var pod = RunnerPods.ForStore(node, statefulSet, backupClaim, backupPath, context.Now, owner);
+        var pod = RunnerPods.ForStore(node, statefulSet, backupClaim, backupPath, context.Now, owner, readOnly);
         if (await context.Kubernetes.ReadClaimAsync(pod.Namespace, backupClaim, cancellationToken).ConfigureAwait(false) is null)
         {
             throw RunnerSession.ClaimNotFound(pod);
@@ -40,12 +41,18 @@ public sealed class ClaimBackupStore : IBackupStore
         try
         {
             await context.Kubernetes.CreatePodAsync(pod, cancellationToken).ConfigureAwait(false);
+            PodSnapshot? last = null;
             var seen = await Deadline.RunAsync(
-                context.Clock, StartTimeout, store.NotStarted,
-                token => context.Kubernetes.WatchPodAsync(pod.Namespace, pod.Name, token)
-                    .FirstAsync(seen => seen is null or not { Phase: "Pending" } || RunnerSession.IsHopeless(seen), token),
+                context.Clock, StartTimeout, () => store.NotStarted(last),
+                token => context.Kubernetes.WatchPodAsync(pod.Namespace, pod.Name, token).FirstAsync(
+                    seen =>
+                    {
+                        last = seen;
+                        return seen is null or not { Phase: "Pending" } || RunnerSession.IsHopeless(seen);
+                    },
+                    token),
                 cancellationToken).ConfigureAwait(false);
-            return seen is { Phase: "Running" } ? store : throw store.NotStarted();
+            return seen is { Phase: "Running" } ? store : throw store.NotStarted(seen);
         }
         catch (GaleraBackupException exception) when (exception.ErrorId == "ApiConflict")
         {
@@ -97,7 +104,8 @@ public sealed class ClaimBackupStore : IBackupStore
         return result.ExitCode == 0
             ? result.Output
             : throw new GaleraBackupException(
-                result.ExitCode == 3 ? "NotABackupRoot" : "StoreFailed", FailureKind.Failed,
+                result.ExitCode switch { 3 => "NotABackupRoot", 4 => "NotABackup", _ => "StoreFailed" },
+                result.ExitCode is 3 or 4 ? FailureKind.Refused : FailureKind.Failed,
                 $"The backups on claim {Location} could not be {(arguments[0] == "list" ? "listed" : $"removed ({arguments[1]})")}: {result.Error.Trim()}",
                 "Check -BackupClaim and -BackupPath, and that the pod's user may write there.", Location);
     }
@@ -106,8 +114,9 @@ public sealed class ClaimBackupStore : IBackupStore
         "StoreTimedOut", FailureKind.TimedOut, $"The pod {_pod.Name} did not {what} the backups on claim {Location} within {CallTimeout.TotalMinutes:0} minutes.",
         "The backup volume may hang: see its server.", Location);
 
-    private GaleraBackupException NotStarted() => new(
-        "StorePodNotStarted", FailureKind.Refused,
-        $"The pod {_pod.Name} that lists the backups did not start.",
-        $"See: kubectl describe pod {_pod.Name}.", _pod.Name);
+    private GaleraBackupException NotStarted(PodSnapshot? seen)
+    {
+        var why = RunnerSession.CannotStart(_pod, seen, "that lists the backups did not start");
+        return new GaleraBackupException("StorePodNotStarted", FailureKind.Refused, why.Message, why.Recommendation, _pod.Name);
+    }
 }

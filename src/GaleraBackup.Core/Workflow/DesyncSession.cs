@@ -65,6 +65,12 @@ public sealed class DesyncSession : IAsyncDisposable
     private static async Task<DesyncSession> OpenAsync(
         BackupContext context, BackupReplica replica, DesyncOptions options, bool adopt, CancellationToken cancellationToken)
     {
+        if (!adopt)
+        {
+            // What no runner could read is no reason to desync anything.
+            _ = ServerVolumes.Of(replica.Node);
+        }
+
         var runId = $"{context.Now.UtcDateTime:yyyyMMddHHmmss}-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
         var lease = await ClusterLease.AcquireAsync(context, replica, runId, cancellationToken).ConfigureAwait(false);
         try

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using k8s;
 using k8s.Models;
 
 namespace GaleraBackup.Infrastructure.Kubernetes;
@@ -14,6 +16,7 @@ internal static class Mapping
         Uid = set.Uid(),
         Replicas = set.Spec.Replicas ?? 1,
         Selector = ToSelector(set.Spec.Selector),
+        RollingOut = IsRollingOut(set),
         Containers = [.. set.Spec.Template.Spec.Containers.Select(container => ToSnapshot(container, status: null))],
     };
 
@@ -39,11 +42,12 @@ internal static class Mapping
             RunAsUser = pod.Spec.SecurityContext?.RunAsUser,
             RunAsGroup = pod.Spec.SecurityContext?.RunAsGroup,
             FsGroup = pod.Spec.SecurityContext?.FsGroup,
+            SupplementalGroups = [.. (pod.Spec.SecurityContext?.SupplementalGroups ?? []).OfType<long>()],
+            SeLinux = ToSeLinux(pod.Spec.SecurityContext?.SeLinuxOptions),
             ImagePullSecrets = [.. (pod.Spec.ImagePullSecrets ?? []).Select(secret => secret.Name)],
             Tolerations = [.. (pod.Spec.Tolerations ?? []).Select(ToToleration)],
             Containers = [.. pod.Spec.Containers.Select(container => ToSnapshot(container, statuses.GetValueOrDefault(container.Name)))],
-            Volumes = [.. (pod.Spec.Volumes ?? []).Select(volume => new VolumeSnapshot(
-                volume.Name, volume.PersistentVolumeClaim is null ? "" : "persistentVolumeClaim", volume.PersistentVolumeClaim?.ClaimName))],
+            Volumes = [.. (pod.Spec.Volumes ?? []).Select(ToVolume)],
         };
     }
 
@@ -67,8 +71,8 @@ internal static class Mapping
         Namespace = lease.Namespace(),
         HolderIdentity = NullIfEmpty(lease.Spec?.HolderIdentity),
         Duration = TimeSpan.FromSeconds(lease.Spec?.LeaseDurationSeconds ?? 0),
-        AcquiredAt = FromMicroTime(lease.Spec?.AcquireTime),
-        RenewedAt = FromMicroTime(lease.Spec?.RenewTime),
+        AcquiredAt = ToTime(lease.Spec?.AcquireTime),
+        RenewedAt = ToTime(lease.Spec?.RenewTime),
         ResourceVersion = lease.ResourceVersion(),
         Annotations = ReadOnly(lease.Metadata.Annotations),
     };
@@ -103,7 +107,11 @@ internal static class Mapping
         Mounts = [.. (container.VolumeMounts ?? []).Select(mount => new MountSnapshot(mount.Name, mount.MountPath, NullIfEmpty(mount.SubPath)))],
         RunAsUser = container.SecurityContext?.RunAsUser,
         RunAsGroup = container.SecurityContext?.RunAsGroup,
+        SeLinux = ToSeLinux(container.SecurityContext?.SeLinuxOptions),
+        ReadinessProbe = ToProbe(container.ReadinessProbe),
         RestartCount = status?.RestartCount ?? 0,
+        Running = status?.State?.Running is not null,
+        RestartedAt = ToTime(status?.LastState?.Terminated?.FinishedAt),
         ExitCode = status?.State?.Terminated?.ExitCode,
         Reason = NullIfEmpty(status?.State?.Waiting?.Reason ?? status?.State?.Terminated?.Reason),
         Message = NullIfEmpty(status?.State?.Waiting?.Message ?? status?.State?.Terminated?.Message),
@@ -114,6 +122,37 @@ internal static class Mapping
         variable.Name,
         variable.Name.EndsWith("USER", StringComparison.Ordinal) || variable.Name.EndsWith("USERNAME", StringComparison.Ordinal) ? variable.Value : null,
         variable.ValueFrom?.SecretKeyRef is { } secret ? new SecretKeyReference(secret.Name, secret.Key) : null);
+
+    // As kubectl rollout status has it: a partition's roll-out is over once the pods above it are of the new revision. OnDelete replaces none.
+    private static bool IsRollingOut(V1StatefulSet set)
+    {
+        var strategy = set.Spec.UpdateStrategy;
+        if (strategy?.Type is not (null or "RollingUpdate") || set.Status is not { UpdateRevision: { Length: > 0 } update } status)
+        {
+            return false;
+        }
+
+        var partition = strategy?.RollingUpdate?.Partition ?? 0;
+        var isPartitioned = partition > 0 && (status.UpdatedReplicas ?? 0) >= (set.Spec.Replicas ?? 1) - partition;
+        return update != status.CurrentRevision && !isPartitioned;
+    }
+
+    private static VolumeSnapshot ToVolume(V1Volume volume)
+    {
+        var definition = KubernetesJson.Serialize(volume);
+        using var json = JsonDocument.Parse(definition);
+        var kind = json.RootElement.EnumerateObject().Select(property => property.Name).FirstOrDefault(name => name != "name");
+
+        // A volume without a source is an emptyDir.
+        return new VolumeSnapshot(volume.Name, kind ?? "emptyDir", volume.PersistentVolumeClaim?.ClaimName, definition);
+    }
+
+    // The API's own defaults stand in for what an older one leaves out.
+    private static ProbeSnapshot? ToProbe(V1Probe? probe) =>
+        probe is null ? null : new ProbeSnapshot(probe.PeriodSeconds ?? 10, probe.TimeoutSeconds ?? 1, probe.FailureThreshold ?? 3);
+
+    private static SeLinuxOptions? ToSeLinux(V1SELinuxOptions? options) =>
+        options is null ? null : new SeLinuxOptions(options.User, options.Role, options.Type, options.Level);
 
     private static PodToleration ToToleration(V1Toleration toleration) => new(
         toleration.Key, toleration.OperatorProperty, toleration.Value, toleration.Effect, toleration.TolerationSeconds);
@@ -143,7 +182,7 @@ internal static class Mapping
         return new DateTime(ticks % TimeSpan.TicksPerSecond == 0 ? ticks + TicksPerMicrosecond : ticks, DateTimeKind.Utc);
     }
 
-    private static DateTimeOffset? FromMicroTime(DateTime? time) =>
+    private static DateTimeOffset? ToTime(DateTime? time) =>
         time is { } value ? new DateTimeOffset(DateTime.SpecifyKind(value, DateTimeKind.Utc)) : null;
 
     private static IReadOnlyDictionary<string, string> ReadOnly(IDictionary<string, string>? values) =>

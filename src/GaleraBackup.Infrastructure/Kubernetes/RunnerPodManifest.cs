@@ -1,4 +1,6 @@
+using System.Globalization;
 using GaleraBackup.Runner;
+using k8s;
 using k8s.Models;
 
 namespace GaleraBackup.Infrastructure.Kubernetes;
@@ -6,7 +8,8 @@ namespace GaleraBackup.Infrastructure.Kubernetes;
 /// <summary>A <see cref="RunnerPod"/> as the API wants it.</summary>
 internal static class RunnerPodManifest
 {
-    private const string DataVolume = "data";
+    /// <summary>Not the names that the target's pod has for them: those may be ours.</summary>
+    private const string ServerVolume = "server-";
     private const string BackupVolume = "backup";
     private const string RunVolume = "run";
     private const string TemporaryVolume = "tmp";
@@ -52,6 +55,10 @@ internal static class RunnerPodManifest
 
                 // A recursive chown of a volume full of backups takes longer than the backup.
                 FsGroupChangePolicy = pod.FsGroup is null ? null : "OnRootMismatch",
+                SupplementalGroups = pod.SupplementalGroups.Count == 0 ? null : [.. pod.SupplementalGroups.Select(group => (long?)group)],
+                SeLinuxOptions = pod.SeLinux is { } options
+                    ? new V1SELinuxOptions { User = options.User, Role = options.Role, Type = options.Type, Level = options.Level }
+                    : null,
                 SeccompProfile = new V1SeccompProfile { Type = "RuntimeDefault" },
             },
         },
@@ -88,7 +95,7 @@ internal static class RunnerPodManifest
             yield return new V1EnvVar { Name = name, Value = value };
         }
 
-        if (pod.Login is { UserNameSecret: null, UserName: { } user })
+        if (pod.Login is { Reference: { UserNameSecret: null, UserName: { } user } })
         {
             yield return new V1EnvVar { Name = UserVariable, Value = user };
         }
@@ -96,13 +103,14 @@ internal static class RunnerPodManifest
 
     private static IEnumerable<V1VolumeMount> BuildMounts(RunnerPod pod)
     {
-        if (pod.Data is { } data)
+        var names = NamesOf(pod);
+        foreach (var mount in pod.Mounts)
         {
             yield return new V1VolumeMount
             {
-                Name = DataVolume,
-                MountPath = data.MountPath,
-                SubPath = data.SubPath,
+                Name = names[mount.Volume.Name],
+                MountPath = mount.MountPath,
+                SubPath = mount.SubPath,
                 ReadOnlyProperty = true,
             };
         }
@@ -111,6 +119,7 @@ internal static class RunnerPodManifest
         {
             Name = BackupVolume,
             MountPath = pod.BackupMountPath,
+            ReadOnlyProperty = pod.BackupReadOnly ? true : null,
         };
         yield return new V1VolumeMount { Name = RunVolume, MountPath = RunnerPod.RunPath };
         yield return new V1VolumeMount { Name = TemporaryVolume, MountPath = "/tmp" };
@@ -122,19 +131,20 @@ internal static class RunnerPodManifest
 
     private static IEnumerable<V1Volume> BuildVolumes(RunnerPod pod)
     {
-        if (pod.Data is { } data)
+        var names = NamesOf(pod);
+        foreach (var volume in pod.Mounts.Select(mount => mount.Volume).DistinctBy(volume => volume.Name))
         {
-            yield return BuildClaim(DataVolume, data.ClaimName, readOnly: true);
+            yield return BuildVolume(names[volume.Name], volume);
         }
 
-        yield return BuildClaim(BackupVolume, pod.BackupClaim, readOnly: false);
+        yield return BuildClaim(BackupVolume, pod.BackupClaim, pod.BackupReadOnly);
         yield return new V1Volume
         {
             Name = RunVolume,
             EmptyDir = new V1EmptyDirVolumeSource { Medium = "Memory", SizeLimit = new ResourceQuantity("256Mi") },
         };
         yield return new V1Volume { Name = TemporaryVolume, EmptyDir = new V1EmptyDirVolumeSource() };
-        if (pod.Login is { } login)
+        if (pod.Login is { Reference: var login })
         {
             yield return new V1Volume
             {
@@ -148,6 +158,26 @@ internal static class RunnerPodManifest
                 },
             };
         }
+    }
+
+    private static Dictionary<string, string> NamesOf(RunnerPod pod) => pod.Mounts
+        .Select(mount => mount.Volume.Name)
+        .Distinct()
+        .Select((name, index) => (name, index))
+        .ToDictionary(pair => pair.name, pair => string.Create(CultureInfo.InvariantCulture, $"{ServerVolume}{pair.index}"));
+
+    // A claim is read-only at its source, too; what else there is, the runner has as the server has it.
+    private static V1Volume BuildVolume(string name, VolumeSnapshot volume)
+    {
+        if (volume.ClaimName is { } claim)
+        {
+            return BuildClaim(name, claim, readOnly: true);
+        }
+
+        var built = KubernetesJson.Deserialize<V1Volume>(
+            volume.Definition ?? throw new InvalidOperationException($"The volume '{volume.Name}' ({volume.Kind}) has no definition."));
+        built.Name = name;
+        return built;
     }
 
     private static V1Volume BuildClaim(string name, string claim, bool readOnly) => new()

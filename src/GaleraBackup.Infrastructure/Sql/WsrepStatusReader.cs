@@ -6,12 +6,17 @@ namespace GaleraBackup.Infrastructure.Sql;
 /// <summary>Reads <see cref="WsrepStatus"/> in one round trip.</summary>
 internal static class WsrepStatusReader
 {
+    private const string KeyFilePrefix = "FILE:";
+
     /// <summary>SHOW is answered in every state of the node; a SELECT from a table is not while it is in no primary component (error 1047).</summary>
     public const string Statement = """
         SHOW GLOBAL STATUS WHERE Variable_name IN (
           'wsrep_ready', 'wsrep_connected', 'wsrep_cluster_status', 'wsrep_local_state', 'wsrep_local_state_comment', 'wsrep_cluster_size',
           'wsrep_cluster_state_uuid', 'wsrep_cluster_conf_id', 'wsrep_desync_count', 'wsrep_local_recv_queue', 'wsrep_last_committed', 'Uptime');
-        SHOW GLOBAL VARIABLES WHERE Variable_name IN ('wsrep_desync', 'wsrep_provider_options', 'version', 'datadir', 'hostname')
+        SHOW GLOBAL VARIABLES WHERE Variable_name IN (
+          'wsrep_on', 'wsrep_desync', 'wsrep_provider_options', 'version', 'datadir', 'hostname',
+          'innodb_data_home_dir', 'innodb_data_file_path', 'innodb_log_group_home_dir', 'innodb_undo_directory', 'aria_log_dir_path',
+          'log_bin_basename', 'file_key_management_filename', 'file_key_management_filekey')
         """;
 
     public static async Task<WsrepStatus> ReadAsync(DbDataReader reader)
@@ -32,6 +37,8 @@ internal static class WsrepStatusReader
     {
         return new WsrepStatus
         {
+            // A server without Galera has no such variable.
+            On = IsOn("wsrep_on"),
             Ready = IsOn("wsrep_ready"),
             Connected = IsOn("wsrep_connected"),
             ClusterStatus = Text("wsrep_cluster_status"),
@@ -47,11 +54,25 @@ internal static class WsrepStatusReader
             FlowControlLowerLimit = FlowControlLowerLimit(Text("wsrep_provider_options")),
             Version = Text("version"),
             DataDirectory = Text("datadir"),
+            Paths = new ServerPaths
+            {
+                InnodbDataHome = Text("innodb_data_home_dir"),
+                InnodbDataFiles = Text("innodb_data_file_path"),
+                InnodbLogGroupHome = Text("innodb_log_group_home_dir"),
+                InnodbUndo = Text("innodb_undo_directory"),
+                AriaLog = Text("aria_log_dir_path"),
+                BinlogBasename = Text("log_bin_basename"),
+                EncryptionKeys = Text("file_key_management_filename"),
+                EncryptionKeysKey = KeyFile(Text("file_key_management_filekey")),
+            },
             HostName = Text("hostname"),
             UptimeSeconds = Number("Uptime"),
         };
 
         string Text(string name) => values.GetValueOrDefault(name, "");
+
+        // Without this prefix the value is the key itself, which goes nowhere.
+        static string KeyFile(string key) => key.StartsWith(KeyFilePrefix, StringComparison.Ordinal) ? key[KeyFilePrefix.Length..] : "";
 
         bool IsOn(string name) => Text(name) is "ON" or "1";
 

@@ -115,7 +115,7 @@ public sealed class RemoveOldBackupCommand : ClusterCmdlet
             var context = ContextOf(gateway, sink);
             node ??= await FindNodeAsync(context, scope, cancellationToken).ConfigureAwait(false);
             var store = await ClaimBackupStore.OpenAsync(
-                context, node, node.PodSnapshot.StatefulSet!, claim, backupPath, cancellationToken).ConfigureAwait(false);
+                context, node, node.PodSnapshot.StatefulSet!, claim, backupPath, readOnly: false, cancellationToken).ConfigureAwait(false);
             return new OpenStore(store, gateway);
         }
         catch

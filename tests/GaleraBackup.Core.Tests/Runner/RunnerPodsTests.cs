@@ -16,7 +16,8 @@ public sealed class RunnerPodsTests
 
         Assert.Equal("mariadb-phy-backup-runner-20260131010000", pod.Name);
         Assert.Equal(("openstack", "worker-2", "registry.example/openstackhelm/mariadb:10.11"), (pod.Namespace, pod.NodeName, pod.Image));
-        Assert.Equal(new DataVolume("mysql-data-mariadb-server-2", "/var/lib/mysql", null), pod.Data);
+        var mount = Assert.Single(pod.Mounts);
+        Assert.Equal(("mysql-data-mariadb-server-2", "/var/lib/mysql", null), (mount.Volume.ClaimName, mount.MountPath, mount.SubPath));
         Assert.Equal((999L, 998L), (pod.RunAsUser, pod.RunAsGroup));
         Assert.Equal("run-1", pod.Labels["galerabackup.io/run-id"]);
         Assert.Equal("10.0.0.12", pod.Environment["GALERA_BACKUP_HOST"]);
@@ -59,16 +60,17 @@ public sealed class RunnerPodsTests
 
         var pod = RunnerPods.ForBackup(replica, Options, "r", Make.Now, null);
 
-        Assert.Equal(new LoginReference(null, new SecretKeyReference(pod.Name, "username"), new SecretKeyReference(pod.Name, "password")), pod.Login);
+        Assert.Equal(new LoginReference(null, new SecretKeyReference(pod.Name, "username"), new SecretKeyReference(pod.Name, "password")), pod.Login!.Reference);
         Assert.DoesNotContain("s3cr3t", pod + string.Join(' ', pod.Environment.Values), StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_store_pod_mounts_no_data_and_carries_no_login()
     {
-        var pod = RunnerPods.ForStore(_replica.Node, "mariadb-server", "backups", "", Make.Now, null);
+        var pod = RunnerPods.ForStore(_replica.Node, "mariadb-server", "backups", "", Make.Now, null, readOnly: false);
 
-        Assert.Equal((null, null), (pod.Data, pod.Login));
+        Assert.Empty(pod.Mounts);
+        Assert.Null(pod.Login);
         Assert.Equal("mariadb-phy-backup-store-20260131010000", pod.Name);
     }
 }

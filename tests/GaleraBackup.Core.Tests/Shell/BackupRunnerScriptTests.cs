@@ -344,7 +344,217 @@ public sealed class BackupRunnerScriptTests : IDisposable
         _host.AssertNoBackup();
     }
 
+    [Fact]
+    public async Task What_is_kept_outside_of_the_data_directory_counts_once()
+    {
+        await File.WriteAllBytesAsync(_host.PathOf("data/mysql/big"), new byte[2 << 20], Token);
+        Directory.CreateDirectory(_host.PathOf("redo/deep"));
+        await File.WriteAllBytesAsync(_host.PathOf("redo/deep/ib_logfile0"), new byte[4 << 20], Token);
+        var alone = (await _host.RunAsync(expectedExitCode: 0)).OfType<SpaceEvent>().Single().DatabaseKiB;
+
+        using var host = new RunnerHost();
+        await File.WriteAllBytesAsync(host.PathOf("data/mysql/big"), new byte[2 << 20], Token);
+        host.Settings["GALERA_BACKUP_DATA_PATHS"] = string.Join('\n', _host.PathOf("redo"), _host.PathOf("redo/deep"), host.PathOf("data/mysql"), _host.PathOf("redo"));
+        var together = (await host.RunAsync(expectedExitCode: 0)).OfType<SpaceEvent>().Single().DatabaseKiB;
+
+        Assert.InRange(together - alone, 4096, 4096 + 64);
+    }
+
+    [Theory]
+    [InlineData("GALERA_BACKUP_DATA_PATHS", "no-such-folder")]
+    [InlineData("GALERA_BACKUP_DATA_PATHS", "data/ibdata1")]
+    [InlineData("GALERA_BACKUP_KEY_FILES", "no-such-file")]
+    [InlineData("GALERA_BACKUP_KEY_FILES", "data")]
+    public async Task What_the_server_reads_and_the_runner_cannot_is_refused(string setting, string path)
+    {
+        _host.Settings[setting] = $"{(setting.EndsWith("FILES", StringComparison.Ordinal) ? _host.PathOf("data/ibdata1") : _host.PathOf("data"))}\n{_host.PathOf(path)}";
+
+        var refusal = await _host.RunRefusedAsync();
+
+        Assert.Equal("UnsupportedLayout", refusal.ErrorId);
+        Assert.Contains(_host.PathOf(path), refusal.Message, StringComparison.Ordinal);
+        _host.AssertNoBackup();
+    }
+
+    [Fact]
+    public async Task A_key_file_that_can_be_read_is_no_obstacle()
+    {
+        await File.WriteAllTextAsync(_host.PathOf("keys.enc"), "1;...", Token);
+        _host.Settings["GALERA_BACKUP_KEY_FILES"] = _host.PathOf("keys.enc");
+
+        await _host.RunAsync(expectedExitCode: 0);
+    }
+
+    [Fact]
+    public async Task A_wrong_password_is_refused_before_the_replica_is_touched()
+    {
+        _host.Accept("\"other\"");
+
+        using var script = _host.Start();
+        var events = await _host.EndAsync(script, expectedExitCode: 1);
+
+        Assert.DoesNotContain(events, step => step is ReadyEvent);
+        var refusal = Assert.Single(events.OfType<ErrorEvent>());
+        Assert.Equal("SqlAccessDenied", refusal.ErrorId);
+        Assert.Contains("'backup'@'10.0.0.3'", refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cr3t", string.Join('\n', script.Lines) + script.Errors + await File.ReadAllTextAsync(_host.PathOf("client-argv"), Token), StringComparison.Ordinal);
+        Assert.False(File.Exists(_host.PathOf("argv")));
+        _host.AssertNoBackup();
+    }
+
+    [Theory]
+    [InlineData("ERROR 2002 (HY000): Can't connect to server on '10.0.0.12' (115)", "SqlUnreachable")]
+    [InlineData("ERROR 2013 (HY000): Lost connection to server at 'reading initial communication packet', system error: 104", "SqlUnreachable")]
+    [InlineData("ERROR 1040 (08004): Too many connections", "SqlUnreachable")]
+    [InlineData("ERROR 1130 (HY000): Host '10.0.0.3' is not allowed to connect to this MariaDB server", "SqlAccessDenied")]
+    [InlineData("ERROR 2026 (HY000): TLS/SSL error: certificate verify failed", "SqlTlsFailed")]
+    [InlineData("ERROR 2059 (HY000): Authentication plugin 'x' cannot be loaded", "SqlAuthenticationUnsupported")]
+    [InlineData("WARNING: something\nERROR 1045 (28000): Access denied", "SqlAccessDenied")]
+    [InlineData("mariadb: unknown variable 'x=y'", "SqlFailed")]
+    public async Task A_login_that_fails_says_why(string said, string id)
+    {
+        _host.AnswerError(said);
+
+        var refusal = await _host.RunRefusedAsync();
+
+        Assert.Equal(id, refusal.ErrorId);
+        Assert.EndsWith(said.Split('\n')[^1], refusal.Message, StringComparison.Ordinal);
+        _host.AssertNoBackup();
+    }
+
+    [Theory]
+    [InlineData("s3cr3t\n", "s3cr3t")] // nobody meant the newline
+    [InlineData("s3cr3t\r\n", "s3cr3t")]
+    [InlineData("s3cr3t\n", "s3cr3t\n")] // somebody did
+    [InlineData("s3cr3t\r\n", "s3cr3t\r\n")]
+    [InlineData("s3cr3t\n\n", "s3cr3t\n")]
+    [InlineData("s3cr3t\n\n", "s3cr3t\n\n")]
+    [InlineData("s3cr3t\r", "s3cr3t\r")]
+    public async Task The_password_that_the_server_takes_is_the_tools(string file, string password)
+    {
+        await File.WriteAllTextAsync(_host.PathOf("secrets/password"), file, Token);
+        _host.Accept($"\"{password.Replace("\r", "\\r", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)}\"");
+
+        await _host.RunAsync(expectedExitCode: 0);
+
+        Assert.Equal(password, OptionFile.Read(await File.ReadAllTextAsync(_host.PathOf("login.cnf"), Token))["password"]);
+    }
+
+    [Fact]
+    public async Task A_password_without_a_newline_is_tried_once()
+    {
+        _host.Accept("\"other\"");
+
+        await _host.RunRefusedAsync();
+
+        Assert.Single(await File.ReadAllLinesAsync(_host.PathOf("client-argv"), Token), argument => argument.StartsWith("--defaults-extra-file", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Without_a_client_the_password_has_no_newline_and_neither_has_the_user()
+    {
+        await File.WriteAllTextAsync(_host.PathOf("secrets/password"), "s3cr3t\n", Token);
+        await File.WriteAllTextAsync(_host.PathOf("secrets/username"), "backup\n", Token);
+        _host.RemoveClient();
+
+        await _host.RunAsync(expectedExitCode: 0);
+
+        var login = OptionFile.Read(await File.ReadAllTextAsync(_host.PathOf("login.cnf"), Token));
+        Assert.Equal(("backup", "s3cr3t"), (login["user"], login["password"]));
+    }
+
+    [Theory]
+    [InlineData("mariadb-server-1", null, Make.Uuid)]
+    [InlineData("mariadb-server-2", "/var/lib/other/", Make.Uuid)]
+    [InlineData("mariadb-server-2", null, "99999999-1111-11ee-8a3c-0242ac110002")]
+    public async Task A_server_that_is_not_the_one_of_these_files_is_refused(string hostname, string? dataDirectory, string uuid)
+    {
+        _host.Answer(hostname, dataDirectory, uuid);
+
+        Assert.Equal("WrongServer", (await _host.RunRefusedAsync()).ErrorId);
+        _host.AssertNoBackup();
+    }
+
+    [Theory]
+    [InlineData("", "uuid:    " + Make.Uuid)]
+    [InlineData(Make.Uuid, "uuid:    00000000-0000-0000-0000-000000000000")]
+    [InlineData(Make.Uuid, "")]
+    public async Task A_cluster_that_is_not_known_is_no_other_one(string live, string stored)
+    {
+        _host.Answer(uuid: live);
+        await File.WriteAllTextAsync(_host.PathOf("data/grastate.dat"), $"# GALERA saved state\n{stored}\n", Token);
+
+        await _host.RunAsync(expectedExitCode: 0);
+    }
+
+    [Theory]
+    [InlineData("Preferred", "")]
+    [InlineData("Disabled", "skip-ssl")]
+    [InlineData("Required", "skip-ssl-verify-server-cert ssl")]
+    [InlineData("VerifyCA", "skip-ssl-verify-server-cert ssl ssl-ca")]
+    [InlineData("VerifyFull", "skip-ssl-verify-server-cert ssl ssl-ca")]
+    public async Task The_client_and_the_tool_use_TLS_as_they_are_told(string mode, string options)
+    {
+        _host.Settings["GALERA_BACKUP_SSL_MODE"] = mode;
+        _host.Settings["GALERA_BACKUP_SSL_CA"] = "-----BEGIN CERTIFICATE-----\nabc=\n-----END CERTIFICATE-----";
+        _host.Answer(cipher: "TLS_AES_256_GCM_SHA384");
+
+        await _host.RunAsync(expectedExitCode: 0);
+
+        var tool = OptionFile.Read(await File.ReadAllTextAsync(_host.PathOf("login.cnf"), Token));
+        Assert.Equal(options, string.Join(' ', tool.Keys.Except(["user", "password"]).Order(StringComparer.Ordinal)));
+        Assert.Equal(tool, OptionFile.Read(await File.ReadAllTextAsync(_host.PathOf("client.cnf"), Token)));
+        if (options.EndsWith("ssl-ca", StringComparison.Ordinal))
+        {
+            Assert.Equal("/run/galera-backup/ca.pem", tool["ssl-ca"]);
+            Assert.Equal(_host.Settings["GALERA_BACKUP_SSL_CA"] + "\n", await File.ReadAllTextAsync(_host.PathOf("run/ca.pem"), Token));
+        }
+    }
+
+    [Theory]
+    [InlineData("Required")]
+    [InlineData("VerifyFull")]
+    public async Task A_server_without_TLS_is_refused_where_TLS_is_required(string mode)
+    {
+        _host.Settings["GALERA_BACKUP_SSL_MODE"] = mode;
+        _host.Settings["GALERA_BACKUP_SSL_CA"] = "pem";
+
+        Assert.Equal("SqlTlsFailed", (await _host.RunRefusedAsync()).ErrorId);
+        _host.AssertNoBackup();
+    }
+
+    [Theory]
+    [InlineData("prod", "backup/prod")]
+    [InlineData("prod/db", "backup/prod")]
+    [InlineData("", "backup/.partial")]
+    [InlineData("", "backup/base")]
+    [InlineData("prod", "backup/prod/base")]
+    public async Task A_link_in_the_way_is_not_followed(string path, string link)
+    {
+        Directory.CreateDirectory(_host.PathOf("elsewhere/db"));
+        Directory.CreateDirectory(Path.GetDirectoryName(_host.PathOf(link))!);
+        Directory.CreateSymbolicLink(_host.PathOf(link), _host.PathOf("elsewhere"));
+        _host.Settings["GALERA_BACKUP_ROOT"] = _host.PathOf($"backup/{path}").TrimEnd('/');
+
+        var refusal = await _host.RunRefusedAsync();
+
+        Assert.Equal("BackupPathUnsafe", refusal.ErrorId);
+        Assert.Contains(_host.PathOf(link), refusal.Message, StringComparison.Ordinal);
+        Assert.Equal([_host.PathOf("elsewhere/db")], Directory.EnumerateFileSystemEntries(_host.PathOf("elsewhere"), "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public async Task A_link_where_the_backup_would_be_is_a_backup_that_is_there()
+    {
+        Directory.CreateDirectory(_host.PathOf("backup/base"));
+        Directory.CreateSymbolicLink(_host.PathOf($"backup/{RunnerHost.Id}"), _host.PathOf("nowhere"));
+
+        Assert.Equal("BackupExists", (await _host.RunRefusedAsync()).ErrorId);
+    }
+
     public void Dispose() => _host.Dispose();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private static byte[] AwkwardLog() =>
     [

@@ -12,7 +12,7 @@ public sealed class BackupStoreScriptTests : IDisposable
 
     private string Root => Path.Combine(_folder, "root");
 
-    public BackupStoreScriptTests() => Directory.CreateDirectory(Root);
+    public BackupStoreScriptTests() => Directory.CreateDirectory(Path.Combine(Root, "base"));
 
     [Fact]
     public async Task Complete_and_partial_backups_are_listed_with_their_size()
@@ -49,21 +49,114 @@ public sealed class BackupStoreScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task Backups_behind_a_link_are_not_listed()
+    public async Task Increments_behind_a_link_are_not_listed_and_not_removed()
     {
-        Directory.CreateDirectory(Path.Combine(_folder, "elsewhere/2026-01-31_01-00-00"));
-        Directory.CreateSymbolicLink(Path.Combine(Root, "base"), Path.Combine(_folder, "elsewhere"));
+        Directory.CreateDirectory(Path.Combine(_folder, "elsewhere/2026-01-31_01-00-00/2026-02-01_01-00-00"));
+        Directory.CreateSymbolicLink(Path.Combine(Root, "incr"), Path.Combine(_folder, "elsewhere"));
 
         Assert.Empty(await ListAsync());
+        Assert.Equal(4, (await RunAsync("remove", Increment)).ExitCode);
+        Assert.True(Directory.Exists(Path.Combine(_folder, "elsewhere/2026-01-31_01-00-00/2026-02-01_01-00-00")));
     }
 
     [Fact]
-    public async Task An_empty_volume_has_no_backups() => Assert.Empty(await ListAsync());
+    public async Task A_root_without_backups_has_none() => Assert.Empty(await ListAsync());
+
+    [Theory]
+    [InlineData("list", "root/base")]
+    [InlineData("remove", "root/base")]
+    [InlineData("list", "root")]
+    [InlineData("remove", "root")]
+    [InlineData("remove", "root/.partial")]
+    public async Task A_root_that_leads_elsewhere_is_none(string verb, string link)
+    {
+        Directory.Delete(Root, recursive: true);
+        Directory.CreateDirectory(Path.Combine(_folder, "elsewhere/2026-01-31_01-00-00"));
+        Directory.CreateDirectory(Path.Combine(_folder, "elsewhere/base/2026-01-31_01-00-00"));
+        Directory.CreateDirectory(Path.Combine(_folder, "elsewhere/removed_base_2026-01-01_01-00-00"));
+        if (link.EndsWith(".partial", StringComparison.Ordinal))
+        {
+            Add(Full, complete: true);
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_folder, link))!);
+        Directory.CreateSymbolicLink(Path.Combine(_folder, link), Path.Combine(_folder, "elsewhere"));
+        var before = Entries();
+
+        var (exitCode, output, _) = await RunBelowAsync(_folder, verb == "list" ? [verb] : [verb, Full]);
+
+        Assert.Equal((3, ""), (exitCode, output));
+        Assert.Equal(before, Entries());
+    }
+
+    [Fact]
+    public async Task A_folder_without_base_is_no_root()
+    {
+        Directory.Delete(Path.Combine(Root, "base"));
+
+        Assert.Equal((3, ""), ((await RunAsync("list")).ExitCode, (await RunAsync("list")).Output));
+        Assert.Equal(3, (await RunAsync("remove", Full)).ExitCode);
+    }
+
+    [Fact]
+    public async Task What_a_crash_left_goes_first_and_takes_nothing_along()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "victim"));
+        File.WriteAllText(Path.Combine(_folder, "victim/file"), "stays");
+        Add(".partial/removed_base_2026-01-01_01-00-00", complete: true);
+        Add(".partial/base_2026-01-02_01-00-00", complete: false);
+        Directory.CreateSymbolicLink(Path.Combine(Root, ".partial/removed_base_2026-01-01_01-00-00/link"), Path.Combine(_folder, "victim"));
+        Directory.CreateSymbolicLink(Path.Combine(Root, ".partial/removed_link"), Path.Combine(_folder, "victim"));
+        Add(Full, complete: true);
+
+        Assert.Equal(0, (await RunAsync("remove", Full)).ExitCode);
+
+        Assert.Equal(["base_2026-01-02_01-00-00"], Directory.EnumerateFileSystemEntries(Path.Combine(Root, ".partial")).Select(path => Path.GetFileName(path)!));
+        Assert.Equal("stays", File.ReadAllText(Path.Combine(_folder, "victim/file")));
+    }
+
+    [Theory]
+    [InlineData("mv", "/bin/rm -rf \"$3\"; exec /bin/mv \"$@\"")] // taken by the other before it could be renamed
+    [InlineData("rm", "/bin/rm \"$@\"; echo 'rm: cannot remove: No such file or directory' >&2; exit 1")] // and while it was removed
+    public async Task What_another_removes_at_the_same_time_is_removed(string tool, string behaviour)
+    {
+        Add(Full, complete: true);
+        AddTool(tool, $"#!/bin/bash\n{behaviour}\n");
+
+        var (exitCode, _, errors) = await RunAsync("remove", Full);
+
+        Assert.True(exitCode == 0, errors);
+        Assert.False(Directory.Exists(Path.Combine(Root, Full)));
+    }
+
+    [Fact]
+    public async Task Removals_of_the_same_backup_at_once_all_succeed()
+    {
+        foreach (var number in Enumerable.Range(0, 500))
+        {
+            Add($"{Full}/folder-{number}", complete: true);
+        }
+
+        var ends = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => RunAsync("remove", Full)));
+
+        Assert.All(ends, end => Assert.True(end.ExitCode == 0, end.Errors));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(Root, ".partial")));
+    }
+
+    [Fact]
+    public async Task What_is_removed_while_it_is_measured_is_not_listed()
+    {
+        Add(Full, complete: true);
+        Add("base/2026-02-07_01-00-00", complete: true);
+        AddTool("du", $"#!/bin/bash\n[[ $* == *{Full}* ]] && /bin/rm -rf '{Path.Combine(Root, Full)}'\nexec /usr/bin/du \"$@\"\n");
+
+        Assert.Equal(["base/2026-02-07_01-00-00"], (await ListAsync()).Select(backup => backup.Id));
+    }
 
     [Fact]
     public async Task A_root_that_is_not_there_is_an_error_and_not_an_empty_list()
     {
-        Directory.Delete(Root);
+        Directory.Delete(Root, recursive: true);
 
         var (exitCode, output, errors) = await RunAsync("list");
 
@@ -128,7 +221,7 @@ public sealed class BackupStoreScriptTests : IDisposable
 
         var (exitCode, output, errors) = await RunAsync("remove", id);
 
-        Assert.Equal((3, ""), (exitCode, output));
+        Assert.Equal((4, ""), (exitCode, output));
         Assert.Contains("is not a backup of this layout", errors, StringComparison.Ordinal);
         Assert.Equal(before, Entries());
     }
@@ -220,10 +313,13 @@ public sealed class BackupStoreScriptTests : IDisposable
         })];
     }
 
-    private async Task<(int ExitCode, string Output, string Errors)> RunAsync(params string[] arguments)
+    private Task<(int ExitCode, string Output, string Errors)> RunAsync(params string[] arguments) => RunBelowAsync(Root, arguments);
+
+    private async Task<(int ExitCode, string Output, string Errors)> RunBelowAsync(string mount, string[] arguments)
     {
         var environment = new Dictionary<string, string>
         {
+            ["GALERA_BACKUP_MOUNT"] = mount,
             ["GALERA_BACKUP_ROOT"] = Root,
             ["PATH"] = $"{Path.Combine(_folder, "bin")}:{Environment.GetEnvironmentVariable("PATH")}",
         };

@@ -18,6 +18,12 @@ internal static class OptionFile
 
             line = StripComment(line);
             var equals = line.IndexOf('=');
+            if (equals < 0)
+            {
+                options.Add(line.Trim(), "");
+                continue;
+            }
+
             Assert.True(equals > 0, $"No option: {line}");
             options.Add(line[..equals].TrimEnd(), Unquote(line[(equals + 1)..].Trim()));
         }

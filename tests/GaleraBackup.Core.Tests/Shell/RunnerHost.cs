@@ -38,6 +38,21 @@ internal sealed class RunnerHost : IDisposable
 
         """;
 
+    private const string Client =
+        """
+        #!/bin/bash
+        for argument in "$@"; do
+          [[ $argument == --defaults-extra-file=* ]] && cp "${argument#*=}" "$STUB/client.cnf"
+        done
+        printf '%s\n' "$@" >>"$STUB/client-argv"
+        if [[ -e $STUB/accepted ]] && ! grep -qxF "password=$(<"$STUB/accepted")" "$STUB/client.cnf"; then
+          echo "ERROR 1045 (28000): Access denied for user 'backup'@'10.0.0.3' (using password: YES)" >&2
+          exit 1
+        fi
+        . "$STUB/answers"
+
+        """;
+
     private static readonly Lazy<string?> WhyNot = new(() =>
     {
         if (Environment.UserName != "root")
@@ -70,15 +85,19 @@ internal sealed class RunnerHost : IDisposable
             ("backup-my.cnf", new byte[700]),
             ("xtrabackup_info", "uuid = 11111111-2222-3333-4444-555555555555\ntool_command = --backup --galera-info\n"u8.ToArray())));
         AddTool("mariadb-backup", Tool);
+        AddTool("mariadb", Client);
+        Answer();
         Behave($"cat \"$STUB/stream\"; echo '{CompletedOk}' >&2");
         Settings = new Dictionary<string, string>
         {
             ["STUB"] = _folder,
             ["PATH"] = $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}",
+            ["GALERA_BACKUP_MOUNT"] = PathOf("backup"),
             ["GALERA_BACKUP_ROOT"] = PathOf("backup"),
             ["GALERA_BACKUP_ID"] = Id,
             ["GALERA_BACKUP_HOST"] = "10.0.0.12",
             ["GALERA_BACKUP_PORT"] = "3306",
+            ["GALERA_BACKUP_HOSTNAME"] = "mariadb-server-2",
             ["GALERA_BACKUP_DATADIR"] = PathOf("data"),
             ["GALERA_BACKUP_SPACE_RATIO_PERMILLE"] = "1200",
             ["GALERA_BACKUP_GO_TIMEOUT"] = "20",
@@ -108,6 +127,33 @@ internal sealed class RunnerHost : IDisposable
 
     /// <summary>What mariadb-backup does once it has written its log.</summary>
     public void Behave(string shell) => File.WriteAllText(PathOf("behaviour"), shell + "\n");
+
+    /// <summary>What the database client is told by the server.</summary>
+    public void Answer(string hostname = "mariadb-server-2", string? dataDirectory = null, string uuid = Make.Uuid, string cipher = "") => File.WriteAllText(
+        PathOf("answers"),
+        $"printf '%s\\t%s\\n' hostname '{hostname}' datadir '{dataDirectory ?? PathOf("data/")}' wsrep_cluster_state_uuid '{uuid}' Ssl_cipher '{cipher}'\n");
+
+    /// <summary>The database client fails.</summary>
+    public void AnswerError(string error) => File.WriteAllText(PathOf("answers"), $"cat >&2 <<'END'\n{error}\nEND\nexit 1\n");
+
+    /// <summary>The only password that the server takes, as it is written in an option file.</summary>
+    public void Accept(string quotedPassword) => File.WriteAllText(PathOf("accepted"), quotedPassword);
+
+    /// <summary>An image without a database client: the PATH has all of this machine's tools but that.</summary>
+    public void RemoveClient()
+    {
+        File.Delete(PathOf("bin/mariadb"));
+        Directory.CreateDirectory(PathOf("tools"));
+        foreach (var tool in new[] { "/usr/bin", "/usr/sbin" }.SelectMany(Directory.EnumerateFiles).DistinctBy(Path.GetFileName))
+        {
+            if (Path.GetFileName(tool) is not ("mariadb" or "mysql"))
+            {
+                File.CreateSymbolicLink(PathOf($"tools/{Path.GetFileName(tool)}"), tool);
+            }
+        }
+
+        Settings["PATH"] = $"{PathOf("bin")}:{PathOf("tools")}";
+    }
 
     // .NET's children ignore SIGPIPE, a container's do not.
     public ScriptProcess Start() => new(

@@ -130,7 +130,7 @@ public sealed class BackupWorkflowTests
 
         var refusal = await Assert.ThrowsAsync<GaleraBackupException>(() => RunAsync(Request));
 
-        Assert.Equal(("RunnerNotStarted", FailureKind.Refused), (refusal.ErrorId, refusal.Kind));
+        Assert.Equal(("RunnerImageNotPulled", FailureKind.Refused), (refusal.ErrorId, refusal.Kind));
         Assert.Contains("ErrImageNeverPull", refusal.Message, StringComparison.Ordinal);
         Assert.True(_cluster.Context.Now - Make.Now < TimeSpan.FromMinutes(1));
         AssertNothingIsLeft();

@@ -74,6 +74,12 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     /// <summary>Why the runner's container waits, if it never starts.</summary>
     public string? RunnerWaits { get; set; }
 
+    /// <summary>The scheduler's words, if it finds no place for the runner.</summary>
+    public string? Unschedulable { get; set; }
+
+    /// <summary>Access modes of claims other than the default.</summary>
+    public Dictionary<string, string> AccessModes { get; } = [];
+
     /// <summary>Another run's runner was created a moment earlier, with the same name.</summary>
     public bool RunnerNameIsTaken { get; set; }
 
@@ -260,7 +266,9 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         ]);
 
     public Task<ClaimSnapshot?> ReadClaimAsync(string ns, string name, CancellationToken cancellationToken) =>
-        Task.FromResult(name == Claim ? new ClaimSnapshot { Name = name, Phase = "Bound", AccessModes = ["ReadWriteMany"] } : null);
+        Task.FromResult(name == Claim || AccessModes.ContainsKey(name)
+            ? new ClaimSnapshot { Name = name, Phase = "Bound", AccessModes = [AccessModes.GetValueOrDefault(name, "ReadWriteMany")] }
+            : null);
 
     public Task<string> ReadSecretValueAsync(string ns, SecretKeyReference secret, CancellationToken cancellationToken) =>
         ReadAsync("admin-password");
@@ -674,13 +682,15 @@ public sealed class FakeRunner(FakeCluster cluster, RunnerPod? spec)
         Namespace = "openstack",
         Uid = "uid-runner",
         Phase = _phase,
-        Reason = _reason,
+        NodeName = cluster.Unschedulable is null ? spec?.NodeName : null,
+        Reason = _reason ?? (cluster.Unschedulable is null ? null : "Unschedulable"),
+        Message = cluster.Unschedulable,
         Containers = [new ContainerSnapshot { Name = "runner", Image = "image", ExitCode = _exitCode, Reason = cluster.RunnerWaits ?? (_exitCode is null or 0 ? null : "Error") }],
     };
 
     public void StartLater() => cluster.Later(TimeSpan.FromMilliseconds(500), () =>
     {
-        if (cluster.RunnerWaits is not null)
+        if (cluster.RunnerWaits is not null || cluster.Unschedulable is not null)
         {
             return;
         }
