@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using GaleraBackup.Policy;
 
 namespace GaleraBackup.Core.Tests;
@@ -81,6 +83,24 @@ internal static class Make
         CheckedAt = Now,
         Scope = new ClusterScope { Namespace = "openstack", StatefulSet = "mariadb-server" },
     };
+
+    /// <summary>The manifest of a full backup, in JSON.</summary>
+    public static string Manifest(string id, string version = "10.11.19-MariaDB", string uuid = Uuid, bool isUnsafe = false) => $$"""
+        {"schemaVersion":1,"id":"{{id}}","type":"Full","parent":null,"base":"{{id}}",
+         "cluster":{"name":"openstack/mariadb-server","namespace":"openstack","statefulSet":"mariadb-server","uuid":"{{uuid}}"},
+         "position":{"seqno":4711,"gtid":"0-1-99","fromLsn":0,"toLsn":56789},
+         "server":{"version":"{{version}}","toolVersion":"10.11.19","pod":"mariadb-server-2","node":"worker-2"},
+         "startedAt":"2026-01-05T01:00:00Z","finishedAt":"2026-01-05T01:10:00Z","databaseBytes":1073741824,"streamedBytes":1048576,"storedBytes":100,"codec":"zstd",
+         "files":[{"name":"backup.stream.zst","size":100,"sha256":"00"}],"unsafe":{{(isUnsafe ? "true" : "false")}},"options":{"parallel":"2"},
+         "encryption":null,"copies":[],"proof":null,"fromANewerMinorVersion":1}
+        """;
+
+    /// <summary>What the runner says of it at its end.</summary>
+    public static string ResultLine(string id)
+    {
+        var manifest = Encoding.UTF8.GetBytes(Manifest(id));
+        return $$"""{"event":"result","manifest":"{{Convert.ToBase64String(manifest)}}","sha256":"{{Convert.ToHexStringLower(SHA256.HashData(manifest))}}"}""";
+    }
 
     /// <summary>A backup as a catalogue lists it: everything but the state follows from the id.</summary>
     public static BackupSet Backup(string id, BackupState state = BackupState.Complete) =>

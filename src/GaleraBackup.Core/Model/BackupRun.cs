@@ -96,23 +96,26 @@ public sealed record BackupRun
     /// <summary>True if the cluster was unsafe and -AllowUnsafeBackup was given.</summary>
     public bool Unsafe => Replica.Unsafe;
 
+    /// <summary>What the backup says of itself, once it is published.</summary>
+    public BackupManifest? Manifest { get; init; }
+
     /// <summary>UUID of the Galera cluster at the backup.</summary>
-    public string? ClusterUuid { get; init; }
+    public string? ClusterUuid => Manifest?.Cluster.Uuid;
 
     /// <summary>Galera seqno at the backup: exactly the write-sets up to it are inside. Null if the tool did not say.</summary>
-    public long? Seqno { get; init; }
+    public long? Seqno => Manifest?.Position.Seqno;
 
     /// <summary>InnoDB log sequence number at the backup (xtrabackup_checkpoints' to_lsn).</summary>
-    public long? ToLsn { get; init; }
+    public long? ToLsn => Manifest?.Position.ToLsn;
 
-    /// <summary>Size of the data directory in bytes.</summary>
-    public long? DatabaseBytes { get; init; }
+    /// <summary>Size of the server's data in bytes.</summary>
+    public long? DatabaseBytes => Manifest?.DatabaseBytes;
 
     /// <summary>Bytes that mariadb-backup produced, before compression.</summary>
-    public long? StreamedBytes { get; init; }
+    public long? StreamedBytes => Manifest?.StreamedBytes;
 
-    /// <summary>Bytes of the backup's stream as stored.</summary>
-    public long? StoredBytes { get; init; }
+    /// <summary>Bytes of the backup's files as stored.</summary>
+    public long? StoredBytes => Manifest?.StoredBytes;
 
     public string? ServerVersion { get; init; }
 

@@ -15,6 +15,8 @@ public static partial class BackupName
 
     public static string Full(DateTimeOffset time) => $"base/{Stamp(time)}";
 
+    public static string Incremental(string baseStamp, DateTimeOffset time) => $"incr/{baseStamp}/{Stamp(time)}";
+
     /// <summary>False if the text is no backup's id.</summary>
     public static bool TryParse(string id, out BackupType type, out string baseStamp, out DateTimeOffset createdAt)
     {

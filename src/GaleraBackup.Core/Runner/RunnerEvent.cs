@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace GaleraBackup.Runner;
@@ -14,7 +16,7 @@ public abstract record RunnerEvent
             return document.RootElement.ValueKind == JsonValueKind.Object ? Read(document.RootElement) : null;
         }
         catch (Exception exception) when (
-            exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
+            exception is JsonException or GaleraBackupException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
         {
             return null;
         }
@@ -31,20 +33,16 @@ public abstract record RunnerEvent
         "log" => new LogEvent(Text(json, "message")),
         "copied" => new CopiedEvent(
             json.GetProperty("status").GetInt32(), TimeSpan.FromMilliseconds(json.GetProperty("milliseconds").GetInt64())),
-        "result" => new ResultEvent
-        {
-            BackupId = Text(json, "id"),
-            ClusterUuid = json.TryGetProperty("uuid", out var uuid) ? uuid.GetString() : null,
-            Seqno = json.TryGetProperty("seqno", out var seqno) ? seqno.GetInt64() : null,
-            ToLsn = json.GetProperty("toLsn") is { ValueKind: JsonValueKind.Number } lsn ? lsn.GetInt64() : null,
-            StreamedBytes = json.GetProperty("streamedBytes").GetInt64(),
-            StoredBytes = json.GetProperty("storedBytes").GetInt64(),
-            DatabaseKiB = json.GetProperty("databaseKiB").GetInt64(),
-            ServerVersion = json.GetProperty("serverVersion").GetString(),
-        },
+        "result" => new ResultEvent(ReadManifest(json.GetProperty("manifest").GetBytesFromBase64(), Text(json, "sha256"))),
         "error" => new ErrorEvent(Text(json, "id"), Text(json, "message")),
         _ => null,
     };
+
+    // Damaged on its way through the log, or not the script's at all: then it is no result, and the run has none.
+    private static BackupManifest ReadManifest(byte[] text, string sha256) =>
+        Convert.ToHexString(SHA256.HashData(text)).Equals(sha256, StringComparison.OrdinalIgnoreCase)
+            ? BackupManifest.Parse(Encoding.UTF8.GetString(text), "the runner's result")
+            : throw new FormatException("The manifest is not what was hashed.");
 
     private static string Text(JsonElement json, string name) =>
         json.GetProperty(name).GetString() ?? throw new FormatException($"'{name}' is null.");
@@ -67,16 +65,6 @@ public sealed record LogEvent(string Message) : RunnerEvent;
 public sealed record CopiedEvent(int Status, TimeSpan Duration) : RunnerEvent;
 
 /// <summary>The backup is published. Only now is it one.</summary>
-public sealed record ResultEvent : RunnerEvent
-{
-    public required string BackupId { get; init; }
-    public string? ClusterUuid { get; init; }
-    public long? Seqno { get; init; }
-    public long? ToLsn { get; init; }
-    public required long StreamedBytes { get; init; }
-    public required long StoredBytes { get; init; }
-    public required long DatabaseKiB { get; init; }
-    public string? ServerVersion { get; init; }
-}
+public sealed record ResultEvent(BackupManifest Manifest) : RunnerEvent;
 
 public sealed record ErrorEvent(string ErrorId, string Message) : RunnerEvent;

@@ -52,6 +52,9 @@ public sealed record RunnerPod
     /// <summary>Where the backup claim is mounted in the pod.</summary>
     public string BackupMountPath { get; init; } = "/var/backup";
 
+    /// <summary>Cores that it may use; null for no limit.</summary>
+    public decimal? CpuLimit { get; init; }
+
     /// <summary>The login that the script uses; null if it needs none.</summary>
     public RunnerLogin? Login { get; init; }
 

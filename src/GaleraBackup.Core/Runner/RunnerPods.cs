@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using GaleraBackup.Policy;
 using GaleraBackup.Workflow;
 
@@ -18,11 +19,40 @@ public sealed record RunnerOptions
     /// <summary>For the whole runner. The vendor's is 21600 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(21600);
 
+    public BackupCompression Compression { get; init; }
+
+    /// <summary>The full backup that an incremental one continues; null for a full one.</summary>
+    public BackupSet? Parent { get; init; }
+
+    /// <summary>Threads that mariadb-backup copies with.</summary>
+    public int Parallel { get; init; } = 1;
+
+    /// <summary>mariadb-backup's --throttle: pairs of reads and writes a second of 10 MiB each; 0 for no limit.</summary>
+    public int Throttle { get; init; }
+
+    /// <summary>Cores that the pod may use; null for no limit.</summary>
+    public decimal? CpuLimit { get; init; }
+
+    /// <summary>The name under which the backups are kept; null for NAMESPACE/STATEFULSET.</summary>
+    public string? ClusterName { get; init; }
+
     /// <summary>For the pod's start: scheduling, image, volumes and the runner's own checks.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How long the runner waits, once it is ready, for the word that the replica is desynced.</summary>
     public TimeSpan GoTimeout { get; init; } = TimeSpan.FromMinutes(15);
+}
+
+/// <summary>How the stream is compressed.</summary>
+public enum BackupCompression
+{
+    /// <summary>zstd where the image has it, else pigz, else gzip.</summary>
+    Auto,
+    Zstd,
+
+    /// <summary>Readable for the vendor's own restore; with pigz, where the image has it.</summary>
+    Gzip,
+    None,
 }
 
 /// <summary>Builds the pods that run beside a replica: pure, so that -WhatIf shows exactly what would be created.</summary>
@@ -49,7 +79,13 @@ public static class RunnerPods
             {
                 ["GALERA_BACKUP_MOUNT"] = BackupMountPath,
                 ["GALERA_BACKUP_ROOT"] = RootOf(options.BackupPath),
-                ["GALERA_BACKUP_ID"] = BackupName.Full(now),
+                ["GALERA_BACKUP_ID"] = options.Parent is { } parent ? BackupName.Incremental(parent.Base, now) : BackupName.Full(now),
+                ["GALERA_BACKUP_PARENT"] = options.Parent?.BackupId ?? "",
+                ["GALERA_BACKUP_FROM_LSN"] = Number(options.Parent?.Manifest?.Position.ToLsn ?? 0),
+                ["GALERA_BACKUP_COMPRESSION"] = options.Compression.ToString(),
+                ["GALERA_BACKUP_PARALLEL"] = Number(options.Parallel),
+                ["GALERA_BACKUP_THROTTLE"] = Number(options.Throttle),
+                ["GALERA_BACKUP_FACTS"] = Facts(replica, options),
                 ["GALERA_BACKUP_HOST"] = node.PodSnapshot.PodIP!,
                 ["GALERA_BACKUP_PORT"] = MySqlPort.ToString(CultureInfo.InvariantCulture),
                 ["GALERA_BACKUP_HOSTNAME"] = node.Wsrep!.HostName,
@@ -62,6 +98,7 @@ public static class RunnerPods
                 ["GALERA_BACKUP_GO_TIMEOUT"] = Math.Ceiling(options.GoTimeout.TotalSeconds).ToString(CultureInfo.InvariantCulture),
             },
             Mounts = volumes.Mounts,
+            CpuLimit = options.CpuLimit,
             Login = Logins.ForRunner(scope, node.Layout!, pod.Name),
 
             // The cluster's own limit is for a run whose orchestrator died; ours, which can tell what happened, must come first.
@@ -123,6 +160,27 @@ public static class RunnerPods
             BackupMountPath = BackupMountPath,
         };
     }
+
+    /// <summary>What the manifest says and only we know: members of its objects, one line an object.</summary>
+    private static string Facts(BackupReplica replica, RunnerOptions options)
+    {
+        return $"""
+            cluster={Members(new { name = options.ClusterName ?? replica.Cluster.ToString(), @namespace = replica.Namespace, statefulSet = replica.StatefulSet })}
+            server={Members(new { pod = replica.Pod, node = replica.KubernetesNode })}
+            run={Members(new
+            {
+                @unsafe = replica.Unsafe,
+                options = new Dictionary<string, string>
+                {
+                    ["compression"] = options.Compression.ToString(), ["parallel"] = Number(options.Parallel), ["throttle"] = Number(options.Throttle),
+                },
+            })}
+            """;
+
+        static string Members(object value) => JsonSerializer.Serialize(value)[1..^1];
+    }
+
+    private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 
     private static string RootOf(string backupPath) =>
         backupPath.Length == 0 ? BackupMountPath : $"{BackupMountPath}/{backupPath.Trim('/')}";

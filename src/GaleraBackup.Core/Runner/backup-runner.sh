@@ -3,7 +3,8 @@
 #
 # Says what it does as one JSON object a line on stdout; see RunnerEvent. Everything else goes to stderr.
 # Settings come from the environment (GALERA_BACKUP_*), the login from files: nothing foreign is ever part of a command line.
-# What is not finished stays below .partial/ and is removed on the way out; one rename publishes a finished backup.
+# What is not finished stays below .partial/ and is removed on the way out; the manifest is written last, and one rename publishes a finished
+# backup. Every byte is counted and hashed as it goes by: nothing is read a second time.
 set -euo pipefail
 export LC_ALL=C
 umask 027
@@ -13,10 +14,13 @@ readonly run=/run/galera-backup secrets=/run/secrets/galera-backup
 readonly mount=${GALERA_BACKUP_MOUNT:?} root=${GALERA_BACKUP_ROOT:?} id=${GALERA_BACKUP_ID:?} host=${GALERA_BACKUP_HOST:?} port=${GALERA_BACKUP_PORT:?}
 readonly datadir=${GALERA_BACKUP_DATADIR:?} ratio_permille=${GALERA_BACKUP_SPACE_RATIO_PERMILLE:?}
 readonly go_timeout=${GALERA_BACKUP_GO_TIMEOUT:?} hostname=${GALERA_BACKUP_HOSTNAME:-} ssl_mode=${GALERA_BACKUP_SSL_MODE:-Preferred}
+readonly compression=${GALERA_BACKUP_COMPRESSION:-Auto} parallel=${GALERA_BACKUP_PARALLEL:-1} throttle=${GALERA_BACKUP_THROTTLE:-0}
+readonly parent=${GALERA_BACKUP_PARENT:-} from_lsn=${GALERA_BACKUP_FROM_LSN:-0} facts=${GALERA_BACKUP_FACTS:?}
 readonly partial=$root/.partial/${id//\//_}
 readonly tail_bytes=33554432 unknown_uuid=00000000-0000-0000-0000-000000000000
 data_paths=()
 user='' password='' trimmed_password='' ca=''
+codec='' stream='' compressor=() started_at='' uuid='' seqno=''
 
 # The client and the tool read an option file of their user after the one that they are given: it must not overrule it.
 export HOME=$run
@@ -63,7 +67,12 @@ log_events() {
 check_settings() {
   local stamp='[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}'
   ((BASH_VERSINFO[0] >= 5)) || fail BashTooOld "The image has bash $BASH_VERSION; the runner needs 5.0 or later."
-  [[ $id =~ ^base/$stamp$ ]] || fail InvalidBackupId "'$id' is not a full backup's id."
+  if [[ -z $parent ]]; then
+    [[ $id =~ ^base/$stamp$ ]] || fail InvalidBackupId "'$id' is not a full backup's id."
+  else
+    [[ $id =~ ^incr/($stamp)/$stamp$ && $parent == "base/${BASH_REMATCH[1]}" ]] ||
+      fail InvalidBackupId "'$id' is not the id of an incremental backup that continues '$parent'."
+  fi
   check_root
   [[ ! -e $root/$id && ! -L $root/$id ]] || fail BackupExists "$id is already on the backup volume."
   [[ -r $datadir/ibdata1 || -d $datadir/mysql ]] || fail WrongDataVolume "$datadir does not hold a MariaDB data directory."
@@ -77,7 +86,7 @@ check_root() {
     [[ ! -L $path ]] || fail BackupPathUnsafe "$path is a symbolic link."
     path=${path%/*}
   done
-  for path in "$root/.partial" "$root/base"; do
+  for path in "$root/.partial" "$root/base" "$root/incr" "$root/${id%/*}"; do
     [[ ! -L $path ]] || fail BackupPathUnsafe "$path is a symbolic link."
   done
   [[ -d $root ]] || fail BackupPathMissing "There is no directory $root on the backup volume."
@@ -120,8 +129,40 @@ find_tool() {
   tool=$(command -v mariadb-backup || command -v mariabackup) || fail BackupToolMissing "The image has neither mariadb-backup nor mariabackup."
 }
 
+# On all cores, but behind everything else that wants them.
+find_compressor() {
+  local cores
+  cores=$(nproc)
+  case $compression in
+    Auto) for codec in zstd pigz gzip; do ! command -v "$codec" >/dev/null || break; done ;;
+    Zstd) codec=zstd ;;
+    Gzip) codec=$(command -v pigz >/dev/null && echo pigz || echo gzip) ;;
+    None) codec=none ;;
+    *) fail InvalidCompression "'$compression' is no compression." ;;
+  esac
+  [[ $codec == none ]] || command -v "$codec" >/dev/null || fail CompressorMissing "The image has no $codec; -Compression Auto takes what there is."
+  case $codec in
+    zstd) compressor=(nice -n 10 zstd -q -c "-T$cores") stream=backup.stream.zst ;;
+    pigz) compressor=(nice -n 10 pigz -c -p "$cores") stream=backup.stream.gz codec=gzip ;;
+    gzip) compressor=(nice -n 10 gzip -c) stream=backup.stream.gz ;;
+    none) compressor=(cat) stream=backup.stream ;;
+  esac
+}
+
+# An incremental is worth as much as what it continues: that is read once more, before the replica is touched.
+check_parent() {
+  local name sum
+  [[ -n $parent ]] || return 0
+  [[ -f $root/$parent/manifest.json && ! -L $root/$parent ]] || fail ParentDamaged "There is no backup $parent to continue."
+  while read -r sum name; do
+    echo "$sum  $root/$parent/$name" | sha256sum --check --status - 2>/dev/null ||
+      fail ParentDamaged "The file $name of $parent is not as it was written: no incremental can continue it."
+  done < <(grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' "$root/$parent/manifest.json" |
+    sed -E 's/"name":"([^"]+)","size":[0-9]+,"sha256":"([0-9a-f]+)"/\2 \1/')
+}
+
 make_partial() {
-  { mkdir -p "$root/.partial" "$root/base" && mkdir "$partial"; } ||
+  { mkdir -p "$root/.partial" "$root/${id%/*}" && mkdir "$partial"; } ||
     fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
   trap remove_partial EXIT
 }
@@ -297,7 +338,7 @@ report_progress() {
   total_kib=$(kib_of --exclude=galera.cache '--exclude=gcache.page.*' '--exclude=ib_logfile*' '--exclude=*-bin.*' '--exclude=binlog.*')
   while sleep 1; do
     bytes=$(streamed_bytes) || continue
-    if [[ -n $bytes ]] && stored=$(stat -c %s "$partial/backup.stream.gz"); then
+    if [[ -n $bytes ]] && stored=$(stat -c %s "$partial/$stream"); then
       event progress bytes "$bytes" totalBytes "$((total_kib * 1024))" storedBytes "$stored"
     fi
   done 2>/dev/null
@@ -305,8 +346,11 @@ report_progress() {
 
 copy_server() {
   local started=$EPOCHREALTIME status=0
+  local -a options=(--parallel="$parallel")
+  ((throttle == 0)) || options+=(--throttle="$throttle")
+  [[ -z $parent ]] || options+=(--incremental-lsn="$from_lsn")
   event copying
-  "$tool" --defaults-extra-file="$run/login.cnf" --backup --stream=xbstream --galera-info \
+  "$tool" --defaults-extra-file="$run/login.cnf" --backup --stream=xbstream --galera-info "${options[@]}" \
     --host="$host" --port="$port" --datadir="$datadir" --target-dir="$run/target" --extra-lsndir="$partial" 2>"$run/log" || status=$?
   local ended=$EPOCHREALTIME
   event copied status "$status" milliseconds "$(((${ended/./} - ${started/./}) / 1000))"
@@ -314,8 +358,9 @@ copy_server() {
 }
 
 take_backup() {
-  local log_pid tail_pid progress_pid
-  mkfifo "$run/log" "$run/tail.pipe"
+  local log_pid tail_pid sum_pid progress_pid
+  started_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  mkfifo "$run/log" "$run/tail.pipe" "$run/sum.pipe"
   mkdir "$run/target"
   set -m # a process group for each job, so that a clean-up reaches all of its processes
   log_events <"$run/log" 4>"$partial/mariabackup.log" &
@@ -323,29 +368,31 @@ take_backup() {
   # The end of the stream is kept: there mariadb-backup puts the Galera position.
   tail -c "$tail_bytes" <"$run/tail.pipe" >"$run/tail" &
   tail_pid=$!
+  sha256sum <"$run/sum.pipe" >"$run/sum" &
+  sum_pid=$!
   report_progress &
   progress_pid=$!
   {
     set +e
-    copy_server | dd bs=256K status=progress 2>"$run/counted" | tee "$run/tail.pipe" | gzip -c >"$partial/backup.stream.gz"
+    copy_server | dd bs=256K status=progress 2>"$run/counted" | tee "$run/tail.pipe" | "${compressor[@]}" | tee "$run/sum.pipe" >"$partial/$stream"
     printf '%s ' "${PIPESTATUS[@]}" >"$run/statuses"
   } &
   # In the background and waited for: a signal is heard at once, not when the backup is over.
   wait $!
   kill -- "-$progress_pid" 2>/dev/null || true
-  wait "$log_pid" "$tail_pid"
+  wait "$log_pid" "$tail_pid" "$sum_pid"
   rm -f "$run/login.cnf"
   check_backup
 }
 
 check_backup() {
-  local copied counted passed compressed last
-  read -r copied counted passed compressed <"$run/statuses" || true
+  local copied counted passed compressed summed last
+  read -r copied counted passed compressed summed <"$run/statuses" || true
   last=$(tail -n 1 "$partial/mariabackup.log")
   # Either sign alone has lied: the exit status of every stage, and the log's last line. A stage that breaks takes those before it along,
   # never those behind it: so the stream comes first, or a full volume would be called the tool's failure.
-  ((counted == 0 && passed == 0 && compressed == 0)) ||
-    fail StreamFailed "The stream was not written whole: dd ended with $counted, tee with $passed, gzip with $compressed."
+  ((counted == 0 && passed == 0 && compressed == 0 && summed == 0)) ||
+    fail StreamFailed "The stream was not written whole: dd ended with $counted, tee with $passed, ${compressor[*]} with $compressed, the last tee with $summed."
   ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
   [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
 }
@@ -357,27 +404,73 @@ read_position() {
   while IFS=: read -r offset _; do
     text=$(dd if="$run/tail" bs=4096 iflag=skip_bytes,count_bytes skip="$offset" count=256 2>/dev/null | tr -d '\0')
     if [[ $text =~ ([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]+) ]]; then
-      position=(uuid "\"${BASH_REMATCH[1]}\"" seqno "${BASH_REMATCH[3]}")
+      uuid=${BASH_REMATCH[1]} seqno=${BASH_REMATCH[3]}
     fi
   done < <(grep -aobE '(xtrabackup|mariadb_backup)_galera_info' "$run/tail" | tail -n 8)
 }
 
+# value KEY FILE...: a value of the tool's own notes
+value() {
+  local key=$1
+  shift
+  sed -n "s/^$key = //p" "$@" | tail -n 1
+}
+
+# number_or_null TEXT
+number_or_null() {
+  if [[ $1 =~ ^[0-9]+$ ]]; then printf '%s' "$1"; else printf null; fi
+}
+
+files() {
+  local path sum size separator=''
+  for path in "$partial"/*; do
+    if [[ $path == "$partial/$stream" ]]; then
+      read -r sum _ <"$run/sum"
+    else
+      sum=$(sha256sum <"$path")
+    fi
+    size=$(stat -c %s "$path")
+    printf '%s{"name":%s,"size":%s,"sha256":"%s"}' "$separator" "$(json_string "${path##*/}")" "$size" "${sum%% *}"
+    separator=,
+  done
+}
+
+# On one line, so that a listing of thousands reads them with grep.
+write_manifest() {
+  local gtid stored
+  gtid=$(value binlog_pos "$partial/"*info | sed -n "s/.*GTID of the last change '\([^']*\)'.*/\1/p")
+  stored=$(stat -c %s "$partial"/* | { total=0; while read -r size; do total=$((total + size)); done; echo "$total"; })
+  {
+    printf '{"schemaVersion":1,"id":%s,"type":"%s",' "$(json_string "$id")" "$([[ -n $parent ]] && echo Incremental || echo Full)"
+    printf '"parent":%s,"base":%s,' "$([[ -n $parent ]] && json_string "$parent" || echo null)" "$(json_string "${parent:-$id}")"
+    printf '"position":{"seqno":%s,"gtid":%s,' "$(number_or_null "$seqno")" "$([[ -n $gtid ]] && json_string "$gtid" || echo null)"
+    printf '"fromLsn":%s,"toLsn":%s},' "$(value from_lsn "$partial/"*checkpoints)" "$(value to_lsn "$partial/"*checkpoints)"
+    printf '"cluster":{%s,"uuid":%s},' "$(fact cluster)" "$([[ -n $uuid ]] && json_string "$uuid" || echo null)"
+    printf '"server":{%s,"version":%s,"toolVersion":%s},' "$(fact server)" \
+      "$(json_string "$(value server_version "$partial/"*info)")" "$(json_string "$(value tool_version "$partial/"*info)")"
+    printf '"startedAt":"%s","finishedAt":"%s",' "$started_at" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+    printf '"databaseBytes":%s,"streamedBytes":%s,"storedBytes":%s,' "$((database_kib * 1024))" "$(streamed_bytes)" "$stored"
+    printf '"codec":"%s","files":[%s],%s,"encryption":null,"copies":[],"proof":null}\n' "$codec" "$(files)" "$(fact run)"
+  } >"$run/manifest.json"
+  cp "$run/manifest.json" "$partial/manifest.json"
+}
+
+# fact NAME: members of the manifest that only the orchestrator knows, in JSON, one NAME=MEMBERS a line
+fact() {
+  sed -n "s/^$1=//p" <<<"$facts"
+}
+
 publish() {
-  local to_lsn streamed stored version
-  local -a position=()
   read_position
-  to_lsn=$(sed -n 's/^to_lsn = \([0-9]*\)$/\1/p' "$partial/"*checkpoints)
-  version=$(sed -n 's/^server_version = //p' "$partial/"*info)
-  stored=$(stat -c %s "$partial/backup.stream.gz")
-  streamed=$(streamed_bytes)
   cp "$datadir/grastate.dat" "$partial/grastate.dat"
   : >"$partial/backup.successful"
+  write_manifest
   sync "$partial"/* "$partial"
   mv -T "$partial" "$root/$id"
   trap - EXIT
-  sync "$root/base" "$root"
-  event result id "$(json_string "$id")" "${position[@]}" toLsn "${to_lsn:-null}" streamedBytes "$streamed" storedBytes "$stored" \
-    databaseKiB "$database_kib" serverVersion "$(json_string "$version")"
+  sync "$root/${id%/*}" "$root"
+  # With its hash, for the way through the log: a result that was damaged on it is none.
+  event result manifest "\"$(base64 -w 0 <"$run/manifest.json")\"" sha256 "\"$(sha256sum <"$run/manifest.json" | cut -d ' ' -f 1)\""
 }
 
 main() {
@@ -385,6 +478,8 @@ main() {
   check_settings
   check_server_paths
   find_tool
+  find_compressor
+  check_parent
   check_space
   read_login
   find_authorities

@@ -240,17 +240,13 @@ public static class BackupWorkflow
 
         try
         {
-            var result = await phases.RunAsync(BackupPhase.Publish, () => runner.WaitUntilCompletedAsync(cancellationToken)).ConfigureAwait(false);
+            var result = (await phases.RunAsync(BackupPhase.Publish, () => runner.WaitUntilCompletedAsync(cancellationToken)).ConfigureAwait(false)).Manifest;
             return completed => completed with
             {
                 Backup = Outcome.Succeeded,
-                ClusterUuid = result.ClusterUuid,
-                Seqno = result.Seqno,
-                ToLsn = result.ToLsn,
-                DatabaseBytes = result.DatabaseKiB * 1024,
-                StreamedBytes = result.StreamedBytes,
-                StoredBytes = result.StoredBytes,
-                ServerVersion = result.ServerVersion ?? completed.ServerVersion,
+                Type = result.Type,
+                Manifest = result,
+                ServerVersion = result.Server.Version,
             };
         }
         catch (GaleraBackupException exception)

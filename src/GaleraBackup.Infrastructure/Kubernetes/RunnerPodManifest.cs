@@ -79,6 +79,9 @@ internal static class RunnerPodManifest
                 ["cpu"] = new ResourceQuantity("100m"),
                 ["memory"] = new ResourceQuantity("128Mi"),
             },
+            Limits = pod.CpuLimit is { } cores
+                ? new Dictionary<string, ResourceQuantity> { ["cpu"] = new ResourceQuantity(cores.ToString(CultureInfo.InvariantCulture)) }
+                : null,
         },
         SecurityContext = new V1SecurityContext
         {

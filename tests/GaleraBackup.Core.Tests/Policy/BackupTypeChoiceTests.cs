@@ -56,7 +56,7 @@ public sealed class BackupTypeChoiceTests
         Make.Backup($"base/{stamp}") with
         {
             ClusterName = Cluster,
-            Manifest = BackupManifest.Parse(CatalogueTests.Manifest($"base/{stamp}", version, uuid, isUnsafe), "here"),
+            Manifest = BackupManifest.Parse(Make.Manifest($"base/{stamp}", version, uuid, isUnsafe), "here"),
         };
 
     private static BackupSet Incremental(string baseStamp, string stamp) =>

@@ -9,7 +9,7 @@ public sealed class CatalogueTests
     [Fact]
     public void A_backup_is_what_has_a_manifest_that_fits_its_files()
     {
-        var backup = Assert.Single(Read([("backup.stream.zst", 100), ("manifest.json", 10)], Manifest()));
+        var backup = Assert.Single(Read([("backup.stream.zst", 100), ("manifest.json", 10)], Make.Manifest(Id)));
 
         Assert.Equal((Id, BackupState.Complete, BackupOrigin.GaleraBackup, 110L), (backup.BackupId, backup.State, backup.Origin, backup.SizeBytes));
         Assert.Equal(("openstack/mariadb-server", 4711L), (backup.ClusterName, backup.Manifest!.Position.Seqno));
@@ -40,11 +40,11 @@ public sealed class CatalogueTests
         { "cannot be read", "{}", [("backup.stream.zst", 100)] },
         { "cannot be read", "null", [("backup.stream.zst", 100)] },
         { "cannot be read", """{"schemaVersion":1}""", [("backup.stream.zst", 100)] },
-        { "cannot be read", Manifest().Replace("\"name\":\"openstack/mariadb-server\",", "", StringComparison.Ordinal), [("backup.stream.zst", 100)] },
+        { "cannot be read", Make.Manifest(Id).Replace("\"name\":\"openstack/mariadb-server\",", "", StringComparison.Ordinal), [("backup.stream.zst", 100)] },
         { "newer version of this module", """{"schemaVersion":2,"whatever":true}""", [("backup.stream.zst", 100)] },
-        { "its manifest is of base/2026-01-06_01-00-00", Manifest(id: "base/2026-01-06_01-00-00"), [("backup.stream.zst", 100)] },
-        { "backup.stream.zst is not there with 100 bytes", Manifest(), [("backup.stream.zst", 99)] },
-        { "backup.stream.zst is not there with 100 bytes", Manifest(), [("other", 100)] },
+        { "its manifest is of base/2026-01-06_01-00-00", Make.Manifest(id: "base/2026-01-06_01-00-00"), [("backup.stream.zst", 100)] },
+        { "backup.stream.zst is not there with 100 bytes", Make.Manifest(Id), [("backup.stream.zst", 99)] },
+        { "backup.stream.zst is not there with 100 bytes", Make.Manifest(Id), [("other", 100)] },
     };
 
     [Theory]
@@ -79,7 +79,7 @@ public sealed class CatalogueTests
     [Fact]
     public void What_it_wrote_it_reads()
     {
-        var manifest = BackupManifest.Parse(Manifest(), "here");
+        var manifest = BackupManifest.Parse(Make.Manifest(Id), "here");
 
         Assert.Equivalent(manifest, BackupManifest.Parse(manifest.ToJson(), "there"));
     }
@@ -102,16 +102,6 @@ public sealed class CatalogueTests
         Assert.False(chain.IsComplete);
         Assert.Equal(4, chain.Backups.Count);
     }
-
-    internal static string Manifest(string id = Id, string version = "10.11.19-MariaDB", string uuid = Make.Uuid, bool isUnsafe = false) => $$"""
-        {"schemaVersion":1,"id":"{{id}}","type":"Full","parent":null,"base":"{{id}}",
-         "cluster":{"name":"openstack/mariadb-server","namespace":"openstack","statefulSet":"mariadb-server","uuid":"{{uuid}}"},
-         "position":{"seqno":4711,"gtid":"0-1-99","fromLsn":0,"toLsn":56789},
-         "server":{"version":"{{version}}","toolVersion":"10.11.19","pod":"mariadb-server-2","node":"worker-2"},
-         "startedAt":"2026-01-05T01:00:00Z","finishedAt":"2026-01-05T01:10:00Z","databaseBytes":1000,"streamedBytes":500,"storedBytes":100,"codec":"zstd",
-         "files":[{"name":"backup.stream.zst","size":100,"sha256":"00"}],"unsafe":{{(isUnsafe ? "true" : "false")}},"options":{"parallel":"2"},
-         "encryption":null,"copies":[],"proof":null,"fromANewerMinorVersion":1}
-        """;
 
     private static IReadOnlyList<BackupSet> Read((string Name, long Size)[] files, string? manifest) => Catalogue.Read(
         files.Select(file => new StoredFile($"{Id}/{file.Name}", file.Size)),

@@ -6,8 +6,7 @@ namespace GaleraBackup.Core.Tests.Runner;
 
 public sealed class RunnerEventTests
 {
-    private const string Result =
-        """{"event":"result","id":"base/2026-01-31_01-00-00","uuid":"0d1e2f30-1111-11ee-8a3c-0242ac110002","seqno":4711,"toLsn":56789,"streamedBytes":1048576,"storedBytes":2048,"databaseKiB":1024,"serverVersion":"10.11.19-MariaDB"}""";
+    private static readonly string Result = Make.ResultLine("base/2026-01-31_01-00-00");
 
     private static readonly string[] Lines =
     [
@@ -30,20 +29,6 @@ public sealed class RunnerEventTests
         { Lines[4], new LogEvent("[00] 2026-01-31 01:00:00 completed OK!") },
         { Lines[5], new CopiedEvent(0, TimeSpan.FromMilliseconds(61234)) },
         { Lines[6], new ErrorEvent("NotEnoughSpace", "The backup volume has 1 KiB available.") },
-        {
-            Result,
-            new ResultEvent
-            {
-                BackupId = "base/2026-01-31_01-00-00",
-                ClusterUuid = Make.Uuid,
-                Seqno = 4711,
-                ToLsn = 56789,
-                StreamedBytes = 1048576,
-                StoredBytes = 2048,
-                DatabaseKiB = 1024,
-                ServerVersion = "10.11.19-MariaDB",
-            }
-        },
     };
 
     [Theory]
@@ -51,14 +36,16 @@ public sealed class RunnerEventTests
     public void Each_event_is_read(string line, RunnerEvent expected) => Assert.Equal(expected, RunnerEvent.Parse(line));
 
     [Fact]
-    public void A_result_without_a_Galera_position_is_a_result()
+    public void A_result_is_the_manifest_that_was_hashed()
     {
-        var line = """{"event":"result","id":"base/2026-01-31_01-00-00","toLsn":null,"streamedBytes":1,"storedBytes":1,"databaseKiB":1,"serverVersion":""}""";
+        var result = Assert.IsType<ResultEvent>(RunnerEvent.Parse(Result));
 
-        var result = Assert.IsType<ResultEvent>(RunnerEvent.Parse(line));
-
-        Assert.Equal((null, null, null), (result.ClusterUuid, result.Seqno, result.ToLsn));
+        Assert.Equal(("base/2026-01-31_01-00-00", 4711L), (result.Manifest.Id, result.Manifest.Position.Seqno));
     }
+
+    [Fact]
+    public void A_result_with_another_hash_is_none() =>
+        Assert.Null(RunnerEvent.Parse(Result.Replace("\"sha256\":\"", "\"sha256\":\"00", StringComparison.Ordinal)));
 
     [Theory]
     [InlineData("")]
@@ -81,7 +68,9 @@ public sealed class RunnerEventTests
     [InlineData("""{"event":"copied","status":0,"milliseconds":9223372036854775807}""")]
     [InlineData("""{"event":"copied","status":0,"milliseconds":1.5}""")]
     [InlineData("""{"event":"progress","bytes":1e400,"totalBytes":1,"storedBytes":1}""")]
-    [InlineData("""{"event":"result","id":null,"toLsn":1,"streamedBytes":1,"storedBytes":1,"databaseKiB":1,"serverVersion":""}""")]
+    [InlineData("""{"event":"result","manifest":"e30=","sha256":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}""")]
+    [InlineData("""{"event":"result","manifest":"no base64","sha256":""}""")]
+    [InlineData("""{"event":"result"}""")]
     public void What_is_no_event_is_only_a_line(string line) => Assert.Null(RunnerEvent.Parse(line));
 
     // Not as InlineData: half a surrogate pair does not survive a test's name.
@@ -108,7 +97,7 @@ public sealed class RunnerEventTests
         {
             LogEvent log => log.Message is not null,
             ErrorEvent error => error is { ErrorId: not null, Message: not null },
-            ResultEvent result => result.BackupId is not null,
+            ResultEvent result => result.Manifest.Id is not null,
             _ => true,
         }));
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
 using System.IO.Compression;
 using System.Text;
 using GaleraBackup.Runner;
@@ -38,7 +40,7 @@ public sealed class BackupRunnerScriptTests : IDisposable
         Assert.Equal(["2026-01-31_01-00-00"], _host.Published);
         Assert.Empty(_host.Unfinished);
         Assert.Equal(
-            ["backup.stream.gz", "backup.successful", "grastate.dat", "mariabackup.log", "xtrabackup_checkpoints", "xtrabackup_info"],
+            ["backup.stream.gz", "backup.successful", "grastate.dat", "manifest.json", "mariabackup.log", "xtrabackup_checkpoints", "xtrabackup_info"],
             Directory.EnumerateFiles(_host.PathOf($"backup/{RunnerHost.Id}")).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal));
         Assert.Equal(await ReadAsync("data/grastate.dat"), await ReadAsync($"backup/{RunnerHost.Id}/grastate.dat"));
         await using var packed = new GZipStream(File.OpenRead(_host.PathOf($"backup/{RunnerHost.Id}/backup.stream.gz")), CompressionMode.Decompress);
@@ -47,12 +49,88 @@ public sealed class BackupRunnerScriptTests : IDisposable
         var streamed = await ReadAsync("stream");
         Assert.Equal(streamed, unpacked.ToArray());
 
-        var result = Assert.IsType<ResultEvent>(events[^1]);
-        Assert.Equal((RunnerHost.Id, Make.Uuid, 4711L, 56789L), (result.BackupId, result.ClusterUuid, result.Seqno, result.ToLsn));
-        Assert.Equal(new FileInfo(_host.PathOf("stream")).Length, result.StreamedBytes);
-        Assert.Equal(new FileInfo(_host.PathOf($"backup/{RunnerHost.Id}/backup.stream.gz")).Length, result.StoredBytes);
-        Assert.Equal("10.11.19-MariaDB-log", result.ServerVersion);
+        Assert.IsType<ResultEvent>(events[^1]);
     }
+
+    [Fact]
+    public async Task The_manifest_says_what_there_is_and_the_result_is_the_same()
+    {
+        var events = await _host.RunAsync(expectedExitCode: 0);
+
+        var text = Encoding.UTF8.GetString(await ReadAsync($"backup/{RunnerHost.Id}/manifest.json"));
+        Assert.Equal(text.Length - 1, text.IndexOf('\n', StringComparison.Ordinal)); // A listing of thousands reads them line by line.
+        var manifest = BackupManifest.Parse(text, "the manifest");
+        Assert.Equivalent(manifest, Assert.IsType<ResultEvent>(events[^1]).Manifest);
+        Assert.Equal((RunnerHost.Id, BackupType.Full, null, RunnerHost.Id), (manifest.Id, manifest.Type, manifest.Parent, manifest.Base));
+        Assert.Equal((Make.Uuid, "openstack/mariadb-server"), (manifest.Cluster.Uuid, manifest.Cluster.Name));
+        Assert.Equal((4711L, "0-1-99", 0L, 56789L), (manifest.Position.Seqno, manifest.Position.Gtid, manifest.Position.FromLsn, manifest.Position.ToLsn));
+        Assert.Equal(("10.11.19-MariaDB-log", "10.11.19-MariaDB", "mariadb-server-2", "worker-2"), (manifest.Server.Version, manifest.Server.ToolVersion, manifest.Server.Pod, manifest.Server.Node));
+        Assert.Equal((new FileInfo(_host.PathOf("stream")).Length, "gzip", false), (manifest.StreamedBytes, manifest.Codec, manifest.Unsafe));
+        Assert.True(manifest.FinishedAt >= manifest.StartedAt);
+        var folder = new DirectoryInfo(_host.PathOf($"backup/{RunnerHost.Id}"));
+        Assert.Equal(
+            folder.EnumerateFiles().Where(file => file.Name != BackupManifest.FileName).OrderBy(file => file.Name, StringComparer.Ordinal).Select(Described),
+            manifest.Files.OrderBy(file => file.Name, StringComparer.Ordinal));
+        Assert.Equal(manifest.StoredBytes, manifest.Files.Sum(file => file.Size));
+    }
+
+    [Theory]
+    [InlineData("Auto", "backup.stream.zst", "zstd")]
+    [InlineData("Zstd", "backup.stream.zst", "zstd")]
+    [InlineData("None", "backup.stream", "none")]
+    public async Task The_stream_is_compressed_as_asked_for(string compression, string file, string codec)
+    {
+        _host.Settings["GALERA_BACKUP_COMPRESSION"] = compression;
+
+        var manifest = (await _host.RunAsync(expectedExitCode: 0)).OfType<ResultEvent>().Single().Manifest;
+
+        var path = _host.PathOf($"backup/{RunnerHost.Id}/{file}");
+        Assert.Equal(codec, manifest.Codec);
+        Assert.Contains(Described(new FileInfo(path)), manifest.Files);
+        using var unpack = Process.Start(new ProcessStartInfo(codec == "zstd" ? "zstd" : "cat", codec == "zstd" ? ["-dqc", path] : [path]) { RedirectStandardOutput = true })!;
+        using var unpacked = new MemoryStream();
+        await unpack.StandardOutput.BaseStream.CopyToAsync(unpacked, TestContext.Current.CancellationToken);
+        Assert.Equal(await ReadAsync("stream"), unpacked.ToArray());
+    }
+
+    [Fact]
+    public async Task An_incremental_continues_its_base_and_stands_beside_it()
+    {
+        await _host.RunAsync(expectedExitCode: 0);
+        _host.Continue("incr/2026-01-31_01-00-00/2026-02-01_01-00-00", fromLsn: 56789);
+
+        var manifest = (await _host.RunAsync(expectedExitCode: 0)).OfType<ResultEvent>().Single().Manifest;
+
+        Assert.Equal((BackupType.Incremental, RunnerHost.Id, RunnerHost.Id), (manifest.Type, manifest.Parent, manifest.Base));
+        Assert.Contains("--incremental-lsn=56789", await File.ReadAllLinesAsync(_host.PathOf("argv"), TestContext.Current.CancellationToken));
+        Assert.True(File.Exists(_host.PathOf("backup/incr/2026-01-31_01-00-00/2026-02-01_01-00-00/manifest.json")));
+    }
+
+    [Theory]
+    [InlineData("backup.stream.gz")]
+    [InlineData("xtrabackup_checkpoints")]
+    public async Task A_base_with_one_flipped_byte_is_not_continued(string file)
+    {
+        await _host.RunAsync(expectedExitCode: 0);
+        _host.Continue("incr/2026-01-31_01-00-00/2026-02-01_01-00-00", fromLsn: 56789);
+        await using (var stored = File.Open(_host.PathOf($"backup/{RunnerHost.Id}/{file}"), FileMode.Open))
+        {
+            stored.Seek(-1, SeekOrigin.End);
+            var last = stored.ReadByte();
+            stored.Seek(-1, SeekOrigin.End);
+            stored.WriteByte((byte)(last ^ 1));
+        }
+
+        var error = await _host.RunRefusedAsync();
+
+        Assert.Equal("ParentDamaged", error.ErrorId);
+        Assert.Contains(file, error.Message, StringComparison.Ordinal);
+    }
+
+    private static ManifestFile Described(FileInfo file) => new()
+    {
+        Name = file.Name, Size = file.Length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file.FullName))),
+    };
 
     [Fact]
     public async Task A_good_run_says_what_it_does_in_order()
@@ -95,7 +173,7 @@ public sealed class BackupRunnerScriptTests : IDisposable
 
         var result = (await _host.RunAsync(expectedExitCode: 0)).OfType<ResultEvent>().Single();
 
-        Assert.Equal((Make.Uuid, 123456789012L), (result.ClusterUuid, result.Seqno));
+        Assert.Equal((Make.Uuid, 123456789012L), (result.Manifest.Cluster.Uuid, result.Manifest.Position.Seqno));
     }
 
     [Fact]
@@ -105,7 +183,7 @@ public sealed class BackupRunnerScriptTests : IDisposable
 
         var result = (await _host.RunAsync(expectedExitCode: 0)).OfType<ResultEvent>().Single();
 
-        Assert.Equal((null, null), (result.ClusterUuid, result.Seqno));
+        Assert.Equal((null, null), (result.Manifest.Cluster.Uuid, result.Manifest.Position.Seqno));
     }
 
     [Fact]
@@ -194,7 +272,7 @@ public sealed class BackupRunnerScriptTests : IDisposable
     [InlineData("head -c 10 >/dev/null; echo 'gzip: stdout: No space left on device' >&2; exit 1")] // and the tool's stream breaks with it
     public async Task A_stream_that_is_not_stored_whole_is_no_backup_and_not_the_tools_fault(string gzip)
     {
-        _host.AddTool("gzip", $"#!/bin/bash\n{gzip}\n");
+        _host.AddTool("pigz", $"#!/bin/bash\n{gzip}\n");
         await File.WriteAllBytesAsync(_host.PathOf("stream"), XbStream.Of(("ibdata1", new byte[2_000_000])), TestContext.Current.CancellationToken);
         _host.Behave($"cat \"$STUB/stream\" || exit 1; echo '{RunnerHost.CompletedOk}' >&2");
 
@@ -245,7 +323,7 @@ public sealed class BackupRunnerScriptTests : IDisposable
 
         var events = await _host.EndAsync(script, expectedExitCode: 0);
         var progress = events.OfType<ProgressEvent>().First();
-        Assert.InRange(progress.Bytes, 50_000, events.OfType<ResultEvent>().Single().StreamedBytes);
+        Assert.InRange(progress.Bytes, 50_000, events.OfType<ResultEvent>().Single().Manifest.StreamedBytes);
         Assert.True(progress.TotalBytes >= 100_000);
     }
 

@@ -32,7 +32,7 @@ internal sealed class RunnerHost : IDisposable
           esac
         done
         printf 'backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 56789\nlast_lsn = 56790\n' >"$lsn/xtrabackup_checkpoints"
-        printf 'tool_name = mariadb-backup\nserver_version = 10.11.19-MariaDB-log\n' >"$lsn/xtrabackup_info"
+        printf 'tool_name = mariadb-backup\ntool_version = 10.11.19-MariaDB\nserver_version = 10.11.19-MariaDB-log\nbinlog_pos = filename '"'binlog.000007', position '331', GTID of the last change '0-1-99'"'\n' >"$lsn/xtrabackup_info"
         cat "$STUB/log" >&2
         . "$STUB/behaviour"
 
@@ -101,6 +101,12 @@ internal sealed class RunnerHost : IDisposable
             ["GALERA_BACKUP_DATADIR"] = PathOf("data"),
             ["GALERA_BACKUP_SPACE_RATIO_PERMILLE"] = "1200",
             ["GALERA_BACKUP_GO_TIMEOUT"] = "20",
+            ["GALERA_BACKUP_COMPRESSION"] = "Gzip",
+            ["GALERA_BACKUP_FACTS"] = """
+                cluster="name":"openstack/mariadb-server","namespace":"openstack","statefulSet":"mariadb-server"
+                server="pod":"mariadb-server-2","node":"worker-2"
+                run="unsafe":false,"options":{"parallel":"2"}
+                """,
         };
     }
 
@@ -123,6 +129,15 @@ internal sealed class RunnerHost : IDisposable
     {
         File.WriteAllText(PathOf($"bin/{name}"), text);
         File.SetUnixFileMode(PathOf($"bin/{name}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    /// <summary>The next run is an incremental one of the first.</summary>
+    public void Continue(string id, long fromLsn)
+    {
+        (Settings["GALERA_BACKUP_ID"], Settings["GALERA_BACKUP_PARENT"]) = (id, Id);
+        Settings["GALERA_BACKUP_FROM_LSN"] = $"{fromLsn}";
+        Directory.Delete(PathOf("run"), recursive: true);
+        Directory.CreateDirectory(PathOf("run"));
     }
 
     /// <summary>What mariadb-backup does once it has written its log.</summary>

@@ -55,7 +55,7 @@ public sealed class BackupWorkflowTests
         var run = await RunAsync(Request);
 
         Assert.Equal(("mariadb-server-2", Make.Uuid, 4711L, 56789L), (run.Pod, run.ClusterUuid, run.Seqno, run.ToLsn));
-        Assert.Equal((1L << 30, 1L << 20, 2048L), (run.DatabaseBytes, run.StreamedBytes, run.StoredBytes));
+        Assert.Equal((1L << 30, 1L << 20, 100L), (run.DatabaseBytes, run.StreamedBytes, run.StoredBytes));
         Assert.Equal(TimeSpan.FromMinutes(10), run.CopyDuration);
         Assert.InRange(run.DesyncedDuration!.Value, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(15));
         Assert.True(run.Replica.Desync!.ReadyAt > run.Replica.Desync.SyncedAt);
@@ -205,7 +205,7 @@ public sealed class BackupWorkflowTests
         _cluster.OnGo = runner =>
         {
             runner.Copied(0);
-            runner.Say("""{"event":"result","id":"base/2026-01-31_01-00-00","toLsn":1,"streamedBytes":1,"storedBytes":1,"databaseKiB":1,"serverVersion":""}""");
+            runner.Say(Make.ResultLine("base/2026-01-31_01-00-00"));
             runner.End(1);
         };
 

@@ -731,7 +731,7 @@ public sealed class FakeRunner(FakeCluster cluster, RunnerPod? spec)
 
     public void Publish()
     {
-        Say($$"""{"event":"result","id":"{{spec!.Environment["GALERA_BACKUP_ID"]}}","uuid":"{{Make.Uuid}}","seqno":4711,"toLsn":56789,"streamedBytes":1048576,"storedBytes":2048,"databaseKiB":1048576,"serverVersion":"10.11.19-MariaDB"}""");
+        Say(Make.ResultLine(spec!.Environment["GALERA_BACKUP_ID"]));
         cluster.Backups.Add(spec.Environment["GALERA_BACKUP_ID"]);
         End(0);
     }
