@@ -50,7 +50,6 @@ internal sealed class GaleraConnector(IKubernetes client, bool inCluster) : IGal
             Server = forward is null ? AddressOf(pod) : "127.0.0.1",
             Port = (uint)(forward?.LocalPort ?? MySqlPort),
             UserID = login.UserName,
-            Password = login.Password,
             Pooling = false,
             SslMode = certificate.DriverMode,
             AllowPublicKeyRetrieval = false,
@@ -59,7 +58,7 @@ internal sealed class GaleraConnector(IKubernetes client, bool inCluster) : IGal
             Keepalive = KeepAlive,
             ApplicationName = "GaleraBackup",
         };
-        var session = new GaleraNodeSession(pod, builder.ConnectionString, forward, certificate);
+        var session = new GaleraNodeSession(pod, login, builder.ConnectionString, forward, certificate);
         try
         {
             await session.OpenAsync(cancellationToken).ConfigureAwait(false);
