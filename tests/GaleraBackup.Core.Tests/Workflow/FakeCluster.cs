@@ -77,6 +77,9 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     /// <summary>The scheduler's words, if it finds no place for the runner.</summary>
     public string? Unschedulable { get; set; }
 
+    /// <summary>What is in the Secrets.</summary>
+    public Func<SecretKeyReference, string> ReadSecret { get; set; } = _ => "admin-password";
+
     /// <summary>Access modes of claims other than the default.</summary>
     public Dictionary<string, string> AccessModes { get; } = [];
 
@@ -271,7 +274,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
             : null);
 
     public Task<string> ReadSecretValueAsync(string ns, SecretKeyReference secret, CancellationToken cancellationToken) =>
-        ReadAsync("admin-password");
+        ReadAsync(ReadSecret(secret));
 
     public Task CreateSecretAsync(
         string ns, string name, IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> values, CancellationToken cancellationToken) =>
