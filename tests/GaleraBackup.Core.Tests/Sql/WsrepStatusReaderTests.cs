@@ -27,8 +27,14 @@ public sealed class WsrepStatusReaderTests
         Assert.Equal(
             new ServerPaths
             {
-                InnodbDataHome = names[0], InnodbDataFiles = names[1], InnodbLogGroupHome = names[2], InnodbUndo = names[3],
-                AriaLog = names[4], BinlogBasename = names[5], EncryptionKeys = names[6], EncryptionKeysKey = "/keys/k",
+                InnodbDataHome = names[0],
+                InnodbDataFiles = names[1],
+                InnodbLogGroupHome = names[2],
+                InnodbUndo = names[3],
+                AriaLog = names[4],
+                BinlogBasename = names[5],
+                EncryptionKeys = names[6],
+                EncryptionKeysKey = "/keys/k",
             },
             paths);
         Assert.DoesNotContain("s3cr3t", WsrepStatusReader.From(new Dictionary<string, string> { ["file_key_management_filekey"] = "s3cr3t" }).ToString(), StringComparison.Ordinal);
