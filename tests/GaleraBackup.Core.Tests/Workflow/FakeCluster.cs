@@ -89,6 +89,9 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     /// <summary>How long a pod takes to end once it is deleted.</summary>
     public TimeSpan GracePeriod { get; set; }
 
+    /// <summary>True while nobody has written a backup to the claim.</summary>
+    public bool IsNewVolume { get; set; }
+
     /// <summary>Ids on the backup claim; a trailing <c>?</c> marks a partial one.</summary>
     public List<string> Backups { get; } = [];
 
@@ -371,6 +374,11 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         }
 
         Assert.Equal(["/bin/bash", "-c", "exec /bin/bash -c \"$GALERA_BACKUP_STORE\" \"$@\"", "backup-store", "backup-store"], command.Take(5));
+        if (IsNewVolume)
+        {
+            return new ExecResult(3, "", "/var/backup is no backup root: it has no folder 'base'.");
+        }
+
         if (command[5] == "list")
         {
             await ActAsync("listed", () => { }, cancellationToken);
