@@ -76,6 +76,11 @@ internal sealed class FakeServer : IAsyncDisposable
             (sequence, response) = await ReceiveAsync(stream);
         }
 
+        if (response.Length < SslRequestLength)
+        {
+            return; // It says goodbye (COM_QUIT), having seen enough.
+        }
+
         Logins++;
         if (response.AsSpan().IndexOf(Answer()) < 0)
         {
