@@ -222,7 +222,8 @@ read_login() {
 # connection to this pod, and check_server asks whether this is that very server.
 tls_options() {
   case $ssl_mode in
-    Preferred) ;;
+    # From 11.4 on the client verifies by default, and then goes nowhere without TLS.
+    Preferred) echo 'skip-ssl-verify-server-cert' ;;
     Disabled) echo 'skip-ssl' ;;
     Required) printf '%s\n' 'ssl' 'skip-ssl-verify-server-cert' ;;
     VerifyCA | VerifyFull) printf '%s\n' 'ssl' "ssl-ca=$(option_value "$ca")" 'skip-ssl-verify-server-cert' ;;

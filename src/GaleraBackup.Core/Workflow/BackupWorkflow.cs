@@ -302,7 +302,15 @@ public static class BackupWorkflow
         await using (store.ConfigureAwait(false))
         {
             var planned = BackupName.ToBackupSet(pod.Environment["GALERA_BACKUP_ID"], sizeBytes: 0, isComplete: true, options.BackupClaim)!;
-            return [.. Victims(context, [.. await store.ListAsync(cancellationToken).ConfigureAwait(false), planned], keepLast)];
+            try
+            {
+                return [.. Victims(context, [.. await store.ListAsync(cancellationToken).ConfigureAwait(false), planned], keepLast)];
+            }
+            catch (GaleraBackupException exception) when (exception.ErrorId == "NotABackupRoot")
+            {
+                context.Progress.Verbose($"Nothing to prune: {exception.Message}");
+                return []; // The first backup makes it one.
+            }
         }
     }
 

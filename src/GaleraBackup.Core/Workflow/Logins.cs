@@ -54,6 +54,6 @@ internal static class Logins
     }
 
     /// <summary>A file made into a Secret often ends in a newline, and no user name does.</summary>
-    private static string WithoutLastNewline(string text) =>
+    public static string WithoutLastNewline(string text) =>
         text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
 }

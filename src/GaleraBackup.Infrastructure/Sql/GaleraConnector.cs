@@ -1,6 +1,7 @@
 using System.Globalization;
 using GaleraBackup.Infrastructure.Kubernetes;
 using GaleraBackup.Ports;
+using GaleraBackup.Workflow;
 using k8s;
 using MySqlConnector;
 
@@ -24,7 +25,23 @@ internal sealed class GaleraConnector(IKubernetes client, bool inCluster) : IGal
     public async Task<IGaleraNodeSession> ConnectAsync(
         PodSnapshot pod, SqlLogin login, ClusterScope scope, TimeSpan timeout, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await ConnectOnceAsync(pod, login, scope, timeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (GaleraBackupException exception) when (
+            exception.ErrorId == "SqlAccessDenied" && Logins.WithoutLastNewline(login.Password) is var password && password != login.Password)
+        {
+            // A file made into a Secret often ends in a newline that nobody meant.
+            return await ConnectOnceAsync(pod, new SqlLogin(login.UserName, password), scope, timeout, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<IGaleraNodeSession> ConnectOnceAsync(
+        PodSnapshot pod, SqlLogin login, ClusterScope scope, TimeSpan timeout, CancellationToken cancellationToken)
+    {
         var via = scope.Via;
+        var certificate = new ServerCertificate(scope, pod);
         var forward = via == DatabaseRoute.PortForward || (via == DatabaseRoute.Auto && !inCluster)
             ? PortForward.Open(client, pod.Namespace, pod.Name, MySqlPort)
             : null;
@@ -33,16 +50,15 @@ internal sealed class GaleraConnector(IKubernetes client, bool inCluster) : IGal
             Server = forward is null ? AddressOf(pod) : "127.0.0.1",
             Port = (uint)(forward?.LocalPort ?? MySqlPort),
             UserID = login.UserName,
-            Password = login.Password,
             Pooling = false,
-            SslMode = MySqlSslMode.Preferred,
+            SslMode = certificate.DriverMode,
             AllowPublicKeyRetrieval = false,
             ConnectionTimeout = (uint)Math.Max(1, Math.Ceiling(timeout.TotalSeconds)),
             DefaultCommandTimeout = CommandTimeout,
             Keepalive = KeepAlive,
             ApplicationName = "GaleraBackup",
         };
-        var session = new GaleraNodeSession(pod, builder.ConnectionString, forward);
+        var session = new GaleraNodeSession(pod, login, builder.ConnectionString, forward, certificate);
         try
         {
             await session.OpenAsync(cancellationToken).ConfigureAwait(false);

@@ -10,12 +10,18 @@ namespace GaleraBackup.Infrastructure.Sql;
 /// waiting, not the statement: all of them are short, the session stays usable for putting the replica back, and the driver's own way (a
 /// second connection for KILL QUERY) takes half a minute on a line that is dead.
 /// </summary>
-internal sealed class GaleraNodeSession(PodSnapshot pod, string connectionString, PortForward? forward) : IGaleraNodeSession
+/// <param name="connectionString">Without the password: its parser would drop a newline at the end of it.</param>
+internal sealed class GaleraNodeSession(
+    PodSnapshot pod, SqlLogin login, string connectionString, PortForward? forward, ServerCertificate certificate) : IGaleraNodeSession
 {
     private const int WrongValueForVariable = 1231;
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
-    private readonly MySqlConnection _connection = new(connectionString);
+    private readonly MySqlConnection _connection = new(connectionString)
+    {
+        ProvidePasswordCallback = _ => login.Password,
+        RemoteCertificateValidationCallback = certificate.Callback,
+    };
     private readonly SemaphoreSlim _one = new(1, 1);
     private bool _disposed;
 
@@ -105,7 +111,7 @@ internal sealed class GaleraNodeSession(PodSnapshot pod, string connectionString
         }
         catch (MySqlException exception)
         {
-            throw SqlErrors.From(exception, pod, forward);
+            throw SqlErrors.OfTls(exception, pod, certificate) ?? SqlErrors.From(exception, pod, forward);
         }
         catch (NotSupportedException exception)
         {

@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using GaleraBackup.Infrastructure.Kubernetes;
 using MySqlConnector;
 
@@ -7,7 +8,21 @@ namespace GaleraBackup.Infrastructure.Sql;
 internal static class SqlErrors
 {
     private const MySqlErrorCode AccessDeniedWithoutPassword = (MySqlErrorCode)1698;
+    private const string NoTls = "does not support SSL";
     private const MySqlErrorCode ConnectionKilled = (MySqlErrorCode)1927;
+
+    /// <summary>Null if it has nothing to do with TLS.</summary>
+    public static GaleraBackupException? OfTls(MySqlException exception, PodSnapshot pod, ServerCertificate certificate)
+    {
+        var why = certificate.Problem
+            ?? (exception.GetBaseException() is AuthenticationException failed ? failed.Message
+            : exception.Message.Contains(NoTls, StringComparison.OrdinalIgnoreCase) ? "it offers none"
+            : null);
+        return why is null ? null : new GaleraBackupException(
+            "SqlTlsFailed", FailureKind.Refused,
+            $"There is no TLS as required with the server in pod {pod.Namespace}/{pod.Name}: {why}.".Replace("..", ".", StringComparison.Ordinal),
+            "Check -SslMode and -SslCa, and the server's certificate.", pod.Name);
+    }
 
     /// <param name="forward">The driver sees no more than a closed socket; this one knows why.</param>
     public static GaleraBackupException From(MySqlException exception, PodSnapshot pod, PortForward? forward) => exception.ErrorCode switch
@@ -15,7 +30,7 @@ internal static class SqlErrors
         MySqlErrorCode.AccessDenied or MySqlErrorCode.DatabaseAccessDenied or MySqlErrorCode.HostNotPrivileged or AccessDeniedWithoutPassword => new(
             "SqlAccessDenied", FailureKind.Denied,
             $"The server in pod {pod.Namespace}/{pod.Name} refuses the login: {exception.Message}",
-            "Check -Credential, or the Secret that the pod's environment names."
+            "Check -Credential or -CredentialSecret, or the Secret that the pod's environment names."
             + (forward is null ? "" : " Through a port-forward the server takes the client for localhost: the account must be good for that host."),
             pod.Name),
         MySqlErrorCode.SpecifiedAccessDeniedError => new(

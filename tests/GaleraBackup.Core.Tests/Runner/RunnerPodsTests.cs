@@ -65,12 +65,59 @@ public sealed class RunnerPodsTests
     }
 
     [Fact]
+    public void The_runner_has_what_lets_the_server_read_its_files()
+    {
+        var node = Make.Node(2);
+        var pod = node.PodSnapshot with { SupplementalGroups = [7, 8], SeLinux = new SeLinuxOptions(null, null, null, "pods") };
+        var container = pod.Containers[0];
+        var ofContainer = new SeLinuxOptions(null, null, "container_t", "s0:c1,c2");
+
+        Assert.Equal([7, 8], For(pod).SupplementalGroups);
+        Assert.Equal(pod.SeLinux, For(pod).SeLinux);
+        Assert.Equal(ofContainer, For(pod with { Containers = [container with { SeLinux = ofContainer }] }).SeLinux);
+
+        RunnerPod For(PodSnapshot pod) => RunnerPods.ForBackup(_replica with { Node = node with { PodSnapshot = pod } }, Options, "r", Make.Now, null);
+    }
+
+    [Fact]
+    public void The_script_is_told_what_the_server_has_elsewhere_and_how_it_is_reached()
+    {
+        var node = Make.Node(2, wsrep => wsrep with { Paths = new ServerPaths { InnodbUndo = "/var/lib/mysql/../mysql/undo", EncryptionKeys = "/keys/a", EncryptionKeysKey = "/keys/b" } });
+        var replica = _replica with { Node = node, Cluster = _replica.Cluster with { Scope = _replica.Scope with { SslMode = DatabaseSslMode.VerifyCA, SslCa = "PEM" } } };
+
+        var settings = RunnerPods.ForBackup(replica, Options, "r", Make.Now, null).Environment;
+
+        Assert.Equal(("", "/keys/a\n/keys/b"), (settings["GALERA_BACKUP_DATA_PATHS"], settings["GALERA_BACKUP_KEY_FILES"]));
+        Assert.Equal(("VerifyCA", "PEM", "mariadb-server-2"), (settings["GALERA_BACKUP_SSL_MODE"], settings["GALERA_BACKUP_SSL_CA"], settings["GALERA_BACKUP_HOSTNAME"]));
+    }
+
+    [Fact]
+    public void The_clusters_own_deadline_comes_after_all_of_ours()
+    {
+        var pod = RunnerPods.ForBackup(_replica, Options with { StartTimeout = TimeSpan.FromHours(9) }, "r", Make.Now, null);
+
+        Assert.True(pod.ActiveDeadline > TimeSpan.FromHours(9) + Options.GoTimeout + Options.Timeout);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_runner_of_an_unsafe_replica_is_marked(bool isUnsafe)
+    {
+        var pod = RunnerPods.ForBackup(_replica with { Unsafe = isUnsafe }, Options, "r", Make.Now, null);
+
+        Assert.Equal(isUnsafe ? "true" : null, pod.Labels.GetValueOrDefault("galerabackup.io/unsafe"));
+    }
+
+    [Fact]
     public void The_store_pod_mounts_no_data_and_carries_no_login()
     {
         var pod = RunnerPods.ForStore(_replica.Node, "mariadb-server", "backups", "", Make.Now, null, readOnly: false);
 
         Assert.Empty(pod.Mounts);
         Assert.Null(pod.Login);
+        Assert.False(pod.BackupReadOnly);
+        Assert.True(RunnerPods.ForStore(_replica.Node, "mariadb-server", "backups", "", Make.Now, null, readOnly: true).BackupReadOnly);
         Assert.Equal("mariadb-phy-backup-store-20260131010000", pod.Name);
     }
 }

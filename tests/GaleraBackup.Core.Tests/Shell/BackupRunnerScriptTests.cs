@@ -566,7 +566,7 @@ public sealed class BackupRunnerScriptTests : IDisposable
     }
 
     [Theory]
-    [InlineData("Preferred", "")]
+    [InlineData("Preferred", "skip-ssl-verify-server-cert")]
     [InlineData("Disabled", "skip-ssl")]
     [InlineData("Required", "skip-ssl-verify-server-cert ssl")]
     [InlineData("VerifyCA", "skip-ssl-verify-server-cert ssl ssl-ca")]

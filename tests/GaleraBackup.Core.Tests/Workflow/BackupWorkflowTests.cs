@@ -730,6 +730,14 @@ public sealed class BackupWorkflowTests
     }
 
     [Fact]
+    public async Task A_plan_for_the_first_backup_of_all_has_nothing_to_prune()
+    {
+        _cluster.IsNewVolume = true;
+
+        Assert.Empty((await PlanAsync(Request)).Victims);
+    }
+
+    [Fact]
     public async Task The_runner_alone_asks_for_a_replica_that_we_desynced()
     {
         var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;

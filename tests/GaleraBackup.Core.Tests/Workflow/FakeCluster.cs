@@ -77,6 +77,9 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     /// <summary>The scheduler's words, if it finds no place for the runner.</summary>
     public string? Unschedulable { get; set; }
 
+    /// <summary>What is in the Secrets.</summary>
+    public Func<SecretKeyReference, string> ReadSecret { get; set; } = _ => "admin-password";
+
     /// <summary>Access modes of claims other than the default.</summary>
     public Dictionary<string, string> AccessModes { get; } = [];
 
@@ -85,6 +88,9 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
 
     /// <summary>How long a pod takes to end once it is deleted.</summary>
     public TimeSpan GracePeriod { get; set; }
+
+    /// <summary>True while nobody has written a backup to the claim.</summary>
+    public bool IsNewVolume { get; set; }
 
     /// <summary>Ids on the backup claim; a trailing <c>?</c> marks a partial one.</summary>
     public List<string> Backups { get; } = [];
@@ -271,7 +277,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
             : null);
 
     public Task<string> ReadSecretValueAsync(string ns, SecretKeyReference secret, CancellationToken cancellationToken) =>
-        ReadAsync("admin-password");
+        ReadAsync(ReadSecret(secret));
 
     public Task CreateSecretAsync(
         string ns, string name, IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> values, CancellationToken cancellationToken) =>
@@ -368,6 +374,11 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         }
 
         Assert.Equal(["/bin/bash", "-c", "exec /bin/bash -c \"$GALERA_BACKUP_STORE\" \"$@\"", "backup-store", "backup-store"], command.Take(5));
+        if (IsNewVolume)
+        {
+            return new ExecResult(3, "", "/var/backup is no backup root: it has no folder 'base'.");
+        }
+
         if (command[5] == "list")
         {
             await ActAsync("listed", () => { }, cancellationToken);
