@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace GaleraBackup.Policy;
 
@@ -12,6 +14,7 @@ public static class Catalogue
     public const string KeepMarker = "keep";
     public const string ProofFile = "proof.json";
     private const string VendorKey = "dek.enc";
+    private const string ManifestSeparator = $"/{BackupManifest.FileName}:";
 
     /// <param name="files">All files below <c>base/</c> and <c>incr/</c>; what is not laid out as a backup is passed over.</param>
     /// <param name="manifests">The texts of the manifests, by the backup's id.</param>
@@ -42,12 +45,46 @@ public static class Catalogue
         ];
     }
 
-    /// <summary>One line of a listing: <c>SIZE PATH</c>, the path below the backup root. Null if it is none.</summary>
-    public static StoredFile? ReadLine(string line)
+    /// <summary>
+    /// Reads what backup-store.sh lists: <c>f SIZE PATH</c>, <c>m ID/manifest.json:TEXT</c>, and at the end <c>end LENGTH SHA256</c> of all
+    /// before it.
+    /// </summary>
+    /// <exception cref="GaleraBackupException"><c>ListingDamaged</c>: it did not come whole.</exception>
+    public static IReadOnlyList<BackupSet> ReadListing(string listing, string location)
     {
-        var space = line.IndexOf(' ', StringComparison.Ordinal);
-        return space > 0 && long.TryParse(line.AsSpan(0, space), NumberStyles.None, CultureInfo.InvariantCulture, out var size)
-            ? new StoredFile(line[(space + 1)..], size)
+        var end = listing.TrimEnd('\n').LastIndexOf('\n') + 1;
+        var body = listing[..end];
+        var bytes = Encoding.UTF8.GetBytes(body);
+        var trailer = $"end {bytes.Length.ToString(CultureInfo.InvariantCulture)} {Convert.ToHexString(SHA256.HashData(bytes)).ToLowerInvariant()}";
+        if (listing[end..].TrimEnd('\n') != trailer)
+        {
+            throw new GaleraBackupException(
+                "ListingDamaged", FailureKind.Failed, $"The listing of the backups on {location} did not come whole.",
+                "The connection was cut, or names on the volume are not UTF-8: try again.", location);
+        }
+
+        var files = new List<StoredFile>();
+        var manifests = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var line in body.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (line.StartsWith("f ", StringComparison.Ordinal) && ReadFile(line.AsSpan(2)) is { } file)
+            {
+                files.Add(file);
+            }
+            else if (line.StartsWith("m ", StringComparison.Ordinal) && line.IndexOf(ManifestSeparator, StringComparison.Ordinal) is > 0 and var separator)
+            {
+                manifests[line[2..separator]] = line[(separator + ManifestSeparator.Length)..];
+            }
+        }
+
+        return Read(files, manifests, new HashSet<string>(), location);
+    }
+
+    private static StoredFile? ReadFile(ReadOnlySpan<char> text)
+    {
+        var space = text.IndexOf(' ');
+        return space > 0 && long.TryParse(text[..space], NumberStyles.None, CultureInfo.InvariantCulture, out var size)
+            ? new StoredFile(text[(space + 1)..].ToString(), size)
             : null;
     }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Lists or removes backups below a backup root in the vendor's layout. Called through exec: backup-store list | remove ID.
 #
-# Prints one JSON object a line; exit status 0 only if all was done, 3 if the root is none, 4 if the id is no backup's. Touches only names of
+# Exit status 0 only if all was done, 3 if the root is none, 4 if the id is no backup's. Touches only names of
 # the layout and follows no symbolic link below the volume's mount. Whatever is gone when it is to be removed, is removed: another run may be
 # at it at the same time.
 set -euo pipefail
@@ -35,20 +35,19 @@ is_gone() {
   [[ ! -e $1 && ! -L $1 ]]
 }
 
+# What there is, by name: "f SIZE PATH" for each file, "m ID/manifest.json:TEXT" for each manifest, and at the end the listing's own length and
+# hash, which its reader checks: thousands of lines are long on the way. No file of a backup is opened but the manifests. Names that are not
+# printable ASCII are nobody's backup, and would not come through unharmed.
 list() {
-  local path id complete size
-  for path in "$root"/base/*/ "$root"/incr/*/*/; do
-    id=${path#"$root"/}
-    id=${id%/}
-    is_backup "$id" || continue
-    complete=false
-    [[ -e $root/$id/backup.successful ]] && complete=true
-    if ! size=$(du -sb -- "$root/$id"); then
-      is_gone "$root/$id" || exit 1
-      continue
-    fi
-    printf '{"id":"%s","complete":%s,"sizeBytes":%s}\n' "$id" "$complete" "${size%%[[:space:]]*}"
-  done
+  local listing
+  listing=$(mktemp)
+  cd -- "$root"
+  {
+    find base incr -mindepth 2 -maxdepth 3 -type f ! -path '*[! -~]*' -printf 'f %s %p\n' 2>/dev/null || true
+    find base incr -mindepth 2 -maxdepth 3 -type f -name manifest.json ! -path '*[! -~]*' -size -1024k -exec grep -Hm 1 '' {} + 2>/dev/null | sed 's/^/m /' || true
+  } >"$listing"
+  cat -- "$listing"
+  printf 'end %s %s\n' "$(stat -c %s "$listing")" "$(sha256sum <"$listing" | cut -d ' ' -f 1)"
 }
 
 # Another removal may be at the same folder, and each then misses what the other has taken.

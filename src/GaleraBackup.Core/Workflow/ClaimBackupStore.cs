@@ -1,4 +1,3 @@
-using System.Text.Json;
 using GaleraBackup.Policy;
 using GaleraBackup.Ports;
 using GaleraBackup.Runner;
@@ -65,11 +64,8 @@ public sealed class ClaimBackupStore : IBackupStore
         }
     }
 
-    public async Task<IReadOnlyList<BackupSet>> ListAsync(CancellationToken cancellationToken)
-    {
-        var output = await CallAsync(["list"], cancellationToken).ConfigureAwait(false);
-        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Read).OfType<BackupSet>()];
-    }
+    public async Task<IReadOnlyList<BackupSet>> ListAsync(CancellationToken cancellationToken) =>
+        Catalogue.ReadListing(await CallAsync(["list"], cancellationToken).ConfigureAwait(false), Location);
 
     public Task RemoveAsync(BackupSet backup, CancellationToken cancellationToken) => CallAsync(["remove", backup.BackupId], cancellationToken);
 
@@ -84,14 +80,6 @@ public sealed class ClaimBackupStore : IBackupStore
         {
             _context.Progress.Warning($"The pod {_pod.Namespace}/{_pod.Name} could not be removed: {exception.Message} It ends by itself within the hour.");
         }
-    }
-
-    private BackupSet? Read(string line)
-    {
-        using var document = JsonDocument.Parse(line);
-        var json = document.RootElement;
-        return BackupName.ToBackupSet(
-            json.GetProperty("id").GetString()!, json.GetProperty("sizeBytes").GetInt64(), json.GetProperty("complete").GetBoolean(), Location);
     }
 
     private async Task<string> CallAsync(string[] arguments, CancellationToken cancellationToken)

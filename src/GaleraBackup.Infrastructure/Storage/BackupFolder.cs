@@ -9,14 +9,13 @@ namespace GaleraBackup.Infrastructure;
 /// </summary>
 public sealed class BackupFolder : IBackupStore
 {
-    private const string SuccessMarker = "backup.successful";
+    private const long LongestManifest = 1 << 20;
     private const string LeftOver = "removed_";
     private const int Tries = 3;
 
     // A backup is as large as its own files: what a link leads to is neither measured nor, as Directory.Delete has it, removed.
     private static readonly EnumerationOptions OwnFiles = new()
     {
-        RecurseSubdirectories = true,
         AttributesToSkip = FileAttributes.ReparsePoint,
         IgnoreInaccessible = false,
     };
@@ -44,7 +43,15 @@ public sealed class BackupFolder : IBackupStore
         () =>
         {
             var folders = Folders(_root, "base").Concat(Folders(_root, "incr").SelectMany(chain => Folders(chain)));
-            return [.. folders.Select(folder => Read(folder, cancellationToken)).OfType<BackupSet>()];
+            var files = new List<StoredFile>();
+            var manifests = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (var folder in folders)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                Read(folder, files, manifests);
+            }
+
+            return Catalogue.Read(files, manifests, new HashSet<string>(), Location);
         },
         cancellationToken);
 
@@ -191,21 +198,23 @@ public sealed class BackupFolder : IBackupStore
 
     private static bool IsLink(FileSystemInfo entry) => entry.LinkTarget is not null;
 
-    private BackupSet? Read(DirectoryInfo folder, CancellationToken cancellationToken)
+    private void Read(DirectoryInfo folder, List<StoredFile> files, Dictionary<string, string> manifests)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        var id = Path.GetRelativePath(_root.FullName, folder.FullName).Replace(Path.DirectorySeparatorChar, '/');
         try
         {
-            return BackupName.ToBackupSet(
-                id,
-                folder.EnumerateFiles("*", OwnFiles).Sum(file => file.Length),
-                File.Exists(Path.Combine(folder.FullName, SuccessMarker)),
-                Location);
+            var id = Path.GetRelativePath(_root.FullName, folder.FullName).Replace(Path.DirectorySeparatorChar, '/');
+            foreach (var file in folder.EnumerateFiles("*", OwnFiles))
+            {
+                files.Add(new StoredFile($"{id}/{file.Name}", file.Length));
+                if (file.Name == BackupManifest.FileName && file.Length < LongestManifest)
+                {
+                    manifests[id] = File.ReadAllText(file.FullName);
+                }
+            }
         }
-        catch (Exception exception) when (exception is DirectoryNotFoundException or FileNotFoundException && !Directory.Exists(folder.FullName))
+        catch (Exception exception) when (exception is DirectoryNotFoundException or FileNotFoundException)
         {
-            return null; // Removed while it was measured.
+            // Removed between two looks.
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using GaleraBackup.Policy;
 
 namespace GaleraBackup.Core.Tests.Policy;
@@ -67,14 +69,34 @@ public sealed class CatalogueTests
     public void What_is_not_laid_out_as_a_backup_is_passed_over(string path) =>
         Assert.Empty(Catalogue.Read([new StoredFile(path, 1)], new Dictionary<string, string>(), new HashSet<string>(), "claim"));
 
+    [Fact]
+    public void A_listing_gives_names_and_manifests()
+    {
+        var backup = Assert.Single(Catalogue.ReadListing(Listing($"f 100 {Id}/backup.stream.zst", $"f 10 {Id}/manifest.json", $"m {Id}/manifest.json:{Line(Make.Manifest(Id))}"), "claim"));
+
+        Assert.Equal((BackupState.Complete, 110L, 4711L), (backup.State, backup.SizeBytes, backup.Manifest!.Position.Seqno));
+    }
+
+    [Fact]
+    public void An_empty_listing_is_one() => Assert.Empty(Catalogue.ReadListing(Listing(), "claim"));
+
     [Theory]
-    [InlineData("12 base/x/y", "base/x/y", 12L)]
-    [InlineData("0 a b", "a b", 0L)]
-    [InlineData("x y", null, 0L)]
-    [InlineData("-1 y", null, 0L)]
-    [InlineData("", null, 0L)]
-    public void A_line_of_a_listing_is_a_size_and_a_path(string line, string? path, long size) =>
-        Assert.Equal(path is null ? null : new StoredFile(path, size), Catalogue.ReadLine(line));
+    [InlineData("f x y")]
+    [InlineData("f -1 y")]
+    [InlineData("f ")]
+    [InlineData("m x")]
+    [InlineData("whatever")]
+    public void Strange_lines_of_a_listing_are_passed_over(string line) => Assert.Empty(Catalogue.ReadListing(Listing(line), "claim"));
+
+    [Fact]
+    public void A_listing_that_did_not_come_whole_is_refused()
+    {
+        var whole = Listing($"f 100 {Id}/backup.stream.gz", $"f 0 {Id}/backup.successful");
+        string[] damaged = [whole[..^10], whole[5..], "", whole.Replace("100", "101", StringComparison.Ordinal), string.Join('\n', whole.Split('\n').Skip(1))];
+
+        Assert.All(damaged, listing =>
+            Assert.Equal("ListingDamaged", Assert.Throws<GaleraBackupException>(() => Catalogue.ReadListing(listing, "claim")).ErrorId));
+    }
 
     [Fact]
     public void What_it_wrote_it_reads()
@@ -102,6 +124,14 @@ public sealed class CatalogueTests
         Assert.False(chain.IsComplete);
         Assert.Equal(4, chain.Backups.Count);
     }
+
+    private static string Listing(params string[] lines)
+    {
+        var body = string.Concat(lines.Select(line => line + "\n"));
+        return $"{body}end {body.Length} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body)))}\n";
+    }
+
+    private static string Line(string text) => text.Replace("\n", "", StringComparison.Ordinal);
 
     private static IReadOnlyList<BackupSet> Read((string Name, long Size)[] files, string? manifest) => Catalogue.Read(
         files.Select(file => new StoredFile($"{Id}/{file.Name}", file.Size)),

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using GaleraBackup.Policy;
 
 namespace GaleraBackup.Core.Tests.Shell;
 
@@ -24,7 +24,7 @@ public sealed class BackupStoreScriptTests : IDisposable
         var listed = await ListAsync();
 
         Assert.Equal(
-            [(Full, true), ("base/2026-02-07_01-00-00", false), (Increment, true)], listed.Select(backup => (backup.Id, backup.Complete)));
+            [(Full, true), (Increment, true), ("base/2026-02-07_01-00-00", false)], listed.Select(backup => (backup.Id, backup.Complete)));
         Assert.InRange(listed[0].SizeBytes, 5000, 20_000);
     }
 
@@ -303,14 +303,7 @@ public sealed class BackupStoreScriptTests : IDisposable
     {
         var (exitCode, output, errors) = await RunAsync("list");
         Assert.True(exitCode == 0, errors);
-        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line =>
-        {
-            using var json = JsonDocument.Parse(line);
-            return (
-                json.RootElement.GetProperty("id").GetString()!,
-                json.RootElement.GetProperty("complete").GetBoolean(),
-                json.RootElement.GetProperty("sizeBytes").GetInt64());
-        })];
+        return [.. Catalogue.ReadListing(output, "claim").Select(backup => (backup.BackupId, backup.State == BackupState.Complete, backup.SizeBytes))];
     }
 
     private Task<(int ExitCode, string Output, string Errors)> RunAsync(params string[] arguments) => RunBelowAsync(Root, arguments);

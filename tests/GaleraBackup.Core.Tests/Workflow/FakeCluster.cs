@@ -1,5 +1,6 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using System.Threading.Channels;
 using GaleraBackup.Policy;
 using GaleraBackup.Ports;
@@ -382,8 +383,9 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         if (command[5] == "list")
         {
             await ActAsync("listed", () => { }, cancellationToken);
-            return new ExecResult(0, string.Concat(Backups.Select(id =>
-                $$"""{"id":{{JsonSerializer.Serialize(id.TrimEnd('?'))}},"complete":{{(id.EndsWith('?') ? "false" : "true")}},"sizeBytes":1}""" + "\n")), "");
+            var listing = string.Concat(Backups.Select(id =>
+                $"f 1 {id.TrimEnd('?')}/backup.stream.gz\n{(id.EndsWith('?') ? "" : $"f 0 {id}/backup.successful\n")}"));
+            return new ExecResult(0, $"{listing}end {listing.Length} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(listing)))}\n", "");
         }
 
         var removed = command[6];
