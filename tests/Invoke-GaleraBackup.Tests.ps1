@@ -10,7 +10,8 @@ Describe 'Invoke-GaleraBackup' {
         }
 
         It 'needs none' {
-            $command.ParameterSets.Parameters.Where({ $PSItem.IsMandatory }) | Should -BeNullOrEmpty
+            $command.DefaultParameterSet | Should -Be 'ByName'
+            $command.ParameterSets.Where({ $PSItem.IsDefault }).Parameters.Where({ $PSItem.IsMandatory }) | Should -BeNullOrEmpty
         }
 
         It 'never asks a CronJob: ConfirmImpact is Medium' {
@@ -88,7 +89,7 @@ Describe 'Invoke-GaleraBackup' {
         (Get-CaughtError { Invoke-GaleraBackup -KubeConfig "$TestDrive/nowhere" }).FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
     }
 
-    Context 'a real cluster' {
+    Context 'a real cluster' -Tag Lab {
         It 'with -WhatIf shows the plan: the replica, the SQL, the pod''s manifest and the pruning, and changes nothing' {
             $lab = Get-Lab
             $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath), $lab.KubeConfig, $lab.Namespace -Script {

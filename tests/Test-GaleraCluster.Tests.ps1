@@ -10,7 +10,8 @@ Describe 'Test-GaleraCluster' {
         }
 
         It 'needs none' {
-            $command.ParameterSets.Parameters.Where({ $PSItem.IsMandatory }) | Should -BeNullOrEmpty
+            $command.DefaultParameterSet | Should -Be 'ByName'
+            $command.ParameterSets.Where({ $PSItem.IsDefault }).Parameters.Where({ $PSItem.IsMandatory }) | Should -BeNullOrEmpty
         }
 
         It 'has no -WhatIf, for it changes nothing' {
@@ -124,7 +125,7 @@ Describe 'Test-GaleraCluster' {
         }
     }
 
-    Context 'a real cluster' {
+    Context 'a real cluster' -Tag Lab {
         It 'reports its three nodes, and no error' {
             $lab = Get-Lab
             $cluster = Test-GaleraCluster @lab

@@ -30,7 +30,10 @@ function Get-SampleCluster {
 
         [string] $Namespace = 'openstack',
 
-        [string] $KubeConfig
+        [string] $KubeConfig,
+
+        # More of the scope that the report carries.
+        [hashtable] $Scope = @{}
     )
 
     $nodes = foreach ($number in $Ordinal) {
@@ -48,6 +51,7 @@ function Get-SampleCluster {
             }
             Layout         = [GaleraBackup.MariaDbLayout]@{
                 Container = 'mariadb'; Image = 'mariadb:10.11'; DataClaim = "mysql-data-$name"; DataMountPath = '/var/lib/mysql'
+                RunAsUser = 999; RunAsGroup = 999
             }
             Wsrep          = [GaleraBackup.WsrepStatus]@{
                 Ready             = $true
@@ -56,14 +60,15 @@ function Get-SampleCluster {
                 LocalState        = @{ 'Synced' = 4; 'Donor/Desynced' = 2; 'Joining' = 1 }[$State]
                 LocalStateComment = $State
                 ClusterSize       = $Ordinal.Count
+                DataDirectory     = '/var/lib/mysql/'
                 Desync            = $State -eq 'Donor/Desynced'
             }
         }
     }
 
-    $scope = @{ Namespace = $Namespace; StatefulSet = 'mariadb-server' }
+    $whole = $Scope + @{ Namespace = $Namespace; StatefulSet = 'mariadb-server' }
     if ($KubeConfig) {
-        $scope.KubeConfig = $KubeConfig
+        $whole.KubeConfig = $KubeConfig
     }
 
     [GaleraBackup.GaleraCluster]@{
@@ -75,7 +80,7 @@ function Get-SampleCluster {
                 [GaleraBackup.HealthFinding]::new($id, 'Error', "mariadb-server-$($Ordinal[0])", "Something is wrong: $id.")
             })
         CheckedAt   = [DateTimeOffset]::UtcNow
-        Scope       = [GaleraBackup.ClusterScope] $scope
+        Scope       = [GaleraBackup.ClusterScope] $whole
     }
 }
 
@@ -87,10 +92,12 @@ function Get-SampleReplica {
 
         [switch] $Unsafe,
 
-        [string] $KubeConfig
+        [string] $KubeConfig,
+
+        [hashtable] $Scope = @{}
     )
 
-    $cluster = Get-SampleCluster -KubeConfig $KubeConfig -State ($Desynced ? 'Donor/Desynced' : 'Synced')
+    $cluster = Get-SampleCluster -KubeConfig $KubeConfig -Scope $Scope -State ($Desynced ? 'Donor/Desynced' : 'Synced')
     $replica = @{
         Cluster    = $cluster
         Node       = $cluster.Nodes[-1]
@@ -115,7 +122,9 @@ function Get-SampleRun {
 
         [switch] $Desynced,
 
-        [string] $KubeConfig
+        [string] $KubeConfig,
+
+        [hashtable] $Scope = @{}
     )
 
     $started = [DateTimeOffset]::new(2026, 1, 31, 1, 0, 0, 0, [TimeSpan]::Zero)
@@ -128,7 +137,7 @@ function Get-SampleRun {
         StartedAt   = $started
         FinishedAt  = $started.AddSeconds(90)
         StoredBytes = 3MB
-        Replica     = Get-SampleReplica -Unsafe:$Unsafe -Desynced:$Desynced -KubeConfig $KubeConfig
+        Replica     = Get-SampleReplica -Unsafe:$Unsafe -Desynced:$Desynced -KubeConfig $KubeConfig -Scope $Scope
     }
 }
 
