@@ -92,6 +92,9 @@ function Get-SampleReplica {
 
         [switch] $Unsafe,
 
+        # Ids of Warning findings about the desync.
+        [string[]] $Finding = @(),
+
         [string] $KubeConfig,
 
         [hashtable] $Scope = @{}
@@ -105,7 +108,12 @@ function Get-SampleReplica {
         Unsafe     = [bool] $Unsafe
     }
     if ($Desynced) {
-        $replica.Desync = [GaleraBackup.DesyncRecord]@{ RunId = 'another'; DesyncedAt = [DateTimeOffset]::UtcNow; CountBefore = 0 }
+        $replica.Desync = [GaleraBackup.DesyncRecord]@{
+            RunId = 'another'; DesyncedAt = [DateTimeOffset]::UtcNow; CountBefore = 0
+            Findings = [GaleraBackup.HealthFinding[]]@(foreach ($id in $Finding) {
+                    [GaleraBackup.HealthFinding]::new($id, 'Warning', 'mariadb-server-2', "Something was found: $id.")
+                })
+        }
     }
 
     [GaleraBackup.BackupReplica] $replica
@@ -122,6 +130,11 @@ function Get-SampleRun {
 
         [switch] $Desynced,
 
+        [string[]] $Finding = @(),
+
+        # Seconds that each phase took, by its name. All of them succeeded.
+        [System.Collections.IDictionary] $Phase = @{},
+
         [string] $KubeConfig,
 
         [hashtable] $Scope = @{}
@@ -137,7 +150,10 @@ function Get-SampleRun {
         StartedAt   = $started
         FinishedAt  = $started.AddSeconds(90)
         StoredBytes = 3MB
-        Replica     = Get-SampleReplica -Unsafe:$Unsafe -Desynced:$Desynced -KubeConfig $KubeConfig -Scope $Scope
+        Phases      = [GaleraBackup.PhaseResult[]]@(foreach ($name in $Phase.Keys) {
+                [GaleraBackup.PhaseResult]::new($name, 'Succeeded', [TimeSpan]::FromSeconds($Phase[$name]))
+            })
+        Replica     = Get-SampleReplica -Unsafe:$Unsafe -Desynced:$Desynced -Finding $Finding -KubeConfig $KubeConfig -Scope $Scope
     }
 }
 
