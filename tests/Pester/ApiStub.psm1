@@ -1,5 +1,5 @@
 # A server that says there is one StatefulSet with one pod, whose address answers no SQL. It stands for no cluster: it only leads the module
-# as far as its SQL client where there is no lab, so that the isolation of that client is tested too.
+# as far as its SQL client where there is no lab: the isolation of that client is tested, and what the parameters lead to.
 
 $script:StatefulSets = @{
     kind = 'StatefulSetList'; apiVersion = 'apps/v1'; metadata = @{}
@@ -21,7 +21,7 @@ $script:Pods = @{
                 ownerReferences = @(@{ apiVersion = 'apps/v1'; kind = 'StatefulSet'; name = 'mariadb-server'; uid = '1'; controller = $true })
             }
             spec     = @{
-                nodeName = 'node-0'
+                nodeName = 'node-0'; securityContext = @{ runAsUser = 999; runAsGroup = 999 }
                 containers = @(@{
                         name = 'mariadb'; image = 'mariadb'; ports = @(@{ containerPort = 3306 })
                         volumeMounts = @(@{ name = 'mysql-data'; mountPath = '/var/lib/mysql' })
