@@ -13,7 +13,7 @@ BeforeDiscovery {
 }
 
 BeforeAll {
-    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/ApiStub.psm1 -Force
+    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/ApiStub.psm1, $PSScriptRoot/Pester/Lab.psm1 -Force
 
     $module = Get-ModulePath
     $inside = $module + [System.IO.Path]::DirectorySeparatorChar

@@ -1,5 +1,5 @@
 BeforeAll {
-    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1 -Force
+    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/Lab.psm1 -Force
     Import-Module -Name (Get-ModulePath)
 }
 
@@ -165,6 +165,10 @@ Describe 'Set-WsrepDesync' {
     }
 
     Context 'a real cluster' -Tag Lab {
+        AfterEach {
+            Wait-WholeLab | Should -BeNullOrEmpty
+        }
+
         It 'says that a pod is not there, and which are' {
             $lab = Get-Lab
             $caught = Get-CaughtError { Set-WsrepDesync Off @lab -Pod mariadb-server-7 }
@@ -175,20 +179,8 @@ Describe 'Set-WsrepDesync' {
 
         It 'puts the replica back when the process is told to end while another step of the pipeline runs' {
             $lab = Get-Lab
-            $script = Join-Path -Path $TestDrive -ChildPath pipeline.ps1
-            Set-Content -LiteralPath $script -Value @'
-param($Module, $KubeConfig, $Namespace)
-Import-Module -Name $Module
-Test-GaleraCluster -KubeConfig $KubeConfig -Namespace $Namespace | Select-BackupReplica | Set-WsrepDesync On -PassThru |
-    ForEach-Object { 'desynced'; Start-Sleep -Seconds 120 }
-'@
-            $start = [System.Diagnostics.ProcessStartInfo]::new((Get-Process -Id $PID).Path)
-            $start.RedirectStandardOutput = $true
-            $module = (Get-Module -Name GaleraBackup).ModuleBase
-            '-NoProfile', '-File', $script, $module, $lab.KubeConfig, $lab.Namespace | ForEach-Object { $start.ArgumentList.Add($PSItem) }
-            $process = [System.Diagnostics.Process]::Start($start)
+            $process = Start-DesyncedPwsh
             try {
-                $process.StandardOutput.ReadLine() | Should -Be 'desynced'
                 (Test-GaleraCluster @lab).Nodes[-1].WsrepState | Should -Be 'Donor/Desynced'
 
                 kill -TERM $process.Id
@@ -203,11 +195,6 @@ Test-GaleraCluster -KubeConfig $KubeConfig -Namespace $Namespace | Select-Backup
                 if ((Test-GaleraCluster @lab).Nodes[-1].Wsrep.Desync) {
                     Set-WsrepDesync Off @lab -Pod mariadb-server-2 -Force -WarningAction SilentlyContinue
                 }
-
-                # Synced comes first; Ready with the next probe.
-                $deadline = [datetime]::UtcNow.AddSeconds(30)
-                while (-not (Test-GaleraCluster @lab -Quiet) -and [datetime]::UtcNow -lt $deadline) { }
-                Test-GaleraCluster @lab -Quiet | Should -BeTrue
             }
         }
 

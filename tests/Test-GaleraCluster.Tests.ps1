@@ -1,5 +1,5 @@
 BeforeAll {
-    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1 -Force
+    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/Lab.psm1 -Force
     Import-Module -Name (Get-ModulePath)
 }
 
@@ -126,6 +126,10 @@ Describe 'Test-GaleraCluster' {
     }
 
     Context 'a real cluster' -Tag Lab {
+        AfterEach {
+            Wait-WholeLab | Should -BeNullOrEmpty
+        }
+
         It 'reports its three nodes, and no error' {
             $lab = Get-Lab
             $cluster = Test-GaleraCluster @lab

@@ -37,14 +37,18 @@ function Open-ApiStub {
     [CmdletBinding()]
     param(
         [Parameter(Mandatory)]
-        [int] $Port
+        [int] $Port,
+
+        # More that it answers: JSON by the end of the address.
+        [hashtable] $Answer = @{}
     )
 
+    $answers = @{ '/statefulsets' = $StatefulSets; '/pods' = $Pods } + $Answer
     $listener = [System.Net.HttpListener]::new()
     $listener.Prefixes.Add("http://127.0.0.1:$Port/")
     $listener.Start()
     $shell = [powershell]::Create().AddScript({
-            param($Listener, $StatefulSets, $Pods)
+            param($Listener, $Answers)
 
             while ($Listener.IsListening) {
                 try {
@@ -54,16 +58,14 @@ function Open-ApiStub {
                     return
                 }
 
-                $body = switch -Regex ($context.Request.Url.AbsolutePath) {
-                    '/statefulsets$' { $StatefulSets }
-                    '/pods$' { $Pods }
-                    default { '{"kind":"Status","apiVersion":"v1","status":"Failure","code":404,"message":"not found"}' }
-                }
-                $context.Response.StatusCode = $body.Contains('"code":404') ? 404 : 200
+                $path = $context.Request.Url.AbsolutePath
+                $body = $Answers[$path.Substring($path.LastIndexOf('/'))]
+                $context.Response.StatusCode = $body ? 200 : 404
+                $body ??= '{"kind":"Status","apiVersion":"v1","status":"Failure","code":404,"message":"not found"}'
                 $context.Response.ContentType = 'application/json'
                 $context.Response.Close([System.Text.Encoding]::UTF8.GetBytes($body), $false)
             }
-        }).AddArgument($listener).AddArgument($StatefulSets).AddArgument($Pods)
+        }).AddArgument($listener).AddArgument($answers)
     [pscustomobject]@{ Listener = $listener; Shell = $shell; Running = $shell.BeginInvoke() }
 }
 

@@ -1,4 +1,4 @@
-# What the Pester files share: records as the cmdlets emit them, folders in the vendor's layout, fresh processes, and the lab if it is up.
+# What the Pester files share: records as the cmdlets emit them, folders in the vendor's layout, and fresh processes.
 
 $script:ModulePath = [System.IO.Path]::GetFullPath("$PSScriptRoot/../../module/GaleraBackup")
 
@@ -251,41 +251,6 @@ function Get-CaughtError {
     catch {
         $PSItem
     }
-}
-
-function Get-Lab {
-    # For a test that needs the lab: emits where it is. Where it does not answer the test ends here: as skipped, or as failed where
-    # GALERABACKUP_REQUIRE_LAB=1 demands it.
-    [CmdletBinding()]
-    param()
-
-    $state = $env:GALERABACKUP_LAB_STATE ? $env:GALERABACKUP_LAB_STATE : '/var/lib/galerabackup-lab'
-    $kubeConfig = Join-Path -Path $state -ChildPath 'kubeconfig'
-    $whyNot = "there is no $kubeConfig"
-    if (Test-Path -LiteralPath $kubeConfig) {
-        $server = [uri](Select-String -LiteralPath $kubeConfig -Pattern 'server:\s*"?([^"\s]+)').Matches[0].Groups[1].Value
-        $client = [System.Net.Sockets.TcpClient]::new()
-        try {
-            $client.Connect($server.Host, $server.Port)
-            $whyNot = $null
-        }
-        catch {
-            $whyNot = "its API server does not listen on $($server.Authority)"
-        }
-        finally {
-            $client.Dispose()
-        }
-    }
-
-    if (-not $whyNot) {
-        return @{ KubeConfig = $kubeConfig; Namespace = 'openstack' }
-    }
-
-    if ($env:GALERABACKUP_REQUIRE_LAB -eq '1') {
-        throw "The lab is required and is not up: $whyNot."
-    }
-
-    Set-ItResult -Skipped -Because "the lab is not up: $whyNot"
 }
 
 Export-ModuleMember -Function *
