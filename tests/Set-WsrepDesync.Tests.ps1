@@ -248,6 +248,30 @@ Describe 'Set-WsrepDesync' {
             }
         }
 
+        It 'On leaves a second node alone while another is desynced; with -Force it takes it out, and says what it overruled' {
+            $lab = Get-Lab
+            $process = Start-DesyncedPwsh
+            $process.Kill()
+            $process.WaitForExit()
+            try {
+                $caught = Get-CaughtError { Set-WsrepDesync On @lab -Pod mariadb-server-1 -WarningAction SilentlyContinue }
+                $caught.FullyQualifiedErrorId | Should -BeLike 'OtherNodeDesynced,*'
+                "$caught" | Should -Match 'mariadb-server-2'
+                (Test-GaleraCluster @lab).Nodes[1].WsrepState | Should -Be 'Synced'
+
+                $replica = Set-WsrepDesync On @lab -Pod mariadb-server-1 -Force -PassThru -WarningVariable warned -WarningAction SilentlyContinue
+                $replica.Unsafe | Should -BeTrue
+                "$warned" | Should -Match 'mariadb-server-2.*is desynced already'
+                (Test-GaleraCluster @lab).Nodes[1].WsrepState | Should -Be 'Donor/Desynced'
+            }
+            finally {
+                'mariadb-server-1', 'mariadb-server-2' | ForEach-Object {
+                    Set-WsrepDesync Off @lab -Pod $PSItem -Force -WarningAction SilentlyContinue
+                }
+                $process.Dispose()
+            }
+        }
+
         It 'takes a replica out and puts it back' {
             $lab = Get-Lab
             $replica = Test-GaleraCluster @lab | Select-BackupReplica | Set-WsrepDesync On -PassThru

@@ -153,6 +153,19 @@ Describe 'Test-GaleraCluster' {
             $caught.ErrorDetails.RecommendedAction | Should -Match 'mariadb-server'
         }
 
+        It 'takes the login from a Secret that it is told' {
+            $lab = Get-Lab
+            (Test-GaleraCluster @lab -CredentialSecret root@mariadb-dbadmin-password/MYSQL_DBADMIN_PASSWORD).Nodes.WsrepState | Should -Be 'Synced', 'Synced', 'Synced'
+        }
+
+        It 'takes a Secret that is not there for a finding about each node, with its name' {
+            $lab = Get-Lab
+            $cluster = Test-GaleraCluster @lab -CredentialSecret root@nosuch
+            $findings = $cluster.Findings.Where({ $PSItem.Id -eq 'SecretNotFound' })
+            $findings | Should -HaveCount 3
+            $findings.Message | Should -Match 'nosuch'
+        }
+
         It 'takes a wrong login for a finding about each node, without the password' {
             $lab = Get-Lab
             $login = [pscredential]::new('root', ('wr0ng-password' | ConvertTo-SecureString -AsPlainText -Force))
