@@ -337,6 +337,7 @@ Describe 'An object of ours' {
         $objects = @{
             Cluster = Get-SampleCluster -KubeConfig $told
             Replica = Get-SampleReplica -Desynced -KubeConfig $told
+            Node    = (Get-SampleCluster -KubeConfig $told).Nodes[2]
             Run     = Get-SampleRun -Desynced -KubeConfig $told
         }
     }
@@ -344,8 +345,17 @@ Describe 'An object of ours' {
     It 'tells the next cmdlet all that it knows: <Object> | <Command> <Options.State>' -ForEach @(
         @{ Object = 'Cluster'; Command = 'Test-GaleraCluster'; Options = @{} }
         @{ Object = 'Cluster'; Command = 'Invoke-GaleraBackup'; Options = @{} }
+        @{ Object = 'Cluster'; Command = 'Remove-OldBackup'; Options = @{ KeepLast = 1 } }
+        @{ Object = 'Cluster'; Command = 'Set-WsrepDesync'; Options = @{ State = 'On'; Pod = 'mariadb-server-2' } }
+        @{ Object = 'Node'; Command = 'Set-WsrepDesync'; Options = @{ State = 'On' } }
+        @{ Object = 'Node'; Command = 'Set-WsrepDesync'; Options = @{ State = 'Off' } }
+        @{ Object = 'Replica'; Command = 'Test-GaleraCluster'; Options = @{} }
+        @{ Object = 'Replica'; Command = 'Invoke-GaleraBackup'; Options = @{} }
+        @{ Object = 'Replica'; Command = 'Remove-OldBackup'; Options = @{ KeepLast = 1 } }
         @{ Object = 'Replica'; Command = 'Set-WsrepDesync'; Options = @{ State = 'On' } }
         @{ Object = 'Replica'; Command = 'Set-WsrepDesync'; Options = @{ State = 'Off' } }
+        @{ Object = 'Run'; Command = 'Test-GaleraCluster'; Options = @{} }
+        @{ Object = 'Run'; Command = 'Invoke-GaleraBackup'; Options = @{} }
         @{ Object = 'Replica'; Command = 'Start-BackupRunner'; Options = @{} }
         @{ Object = 'Run'; Command = 'Set-WsrepDesync'; Options = @{ State = 'Off' } }
         @{ Object = 'Run'; Command = 'Remove-OldBackup'; Options = @{ KeepLast = 1 } }
@@ -357,8 +367,6 @@ Describe 'An object of ours' {
     }
 
     It 'tells it by parameter too: <Object> of <Command>' -ForEach @(
-        @{ Object = 'Cluster'; Command = 'Test-GaleraCluster'; Name = 'Cluster'; Options = @{} }
-        @{ Object = 'Cluster'; Command = 'Invoke-GaleraBackup'; Name = 'Cluster'; Options = @{} }
         @{ Object = 'Replica'; Command = 'Set-WsrepDesync'; Name = 'Replica'; Options = @{ State = 'On' } }
         @{ Object = 'Run'; Command = 'Set-WsrepDesync'; Name = 'BackupRun'; Options = @{ State = 'Off' } }
         @{ Object = 'Run'; Command = 'Remove-OldBackup'; Name = 'BackupRun'; Options = @{ KeepLast = 1 } }
@@ -388,8 +396,18 @@ Describe 'An object of ours' {
         $first | Test-GaleraCluster -Quiet | Should -BeExactly $false
     }
 
-    It 'is not to be mixed with a cluster by name: <Command>' -ForEach @(@{ Command = 'Test-GaleraCluster' }, @{ Command = 'Invoke-GaleraBackup' }) {
+    It 'gives way to what is typed beside it: <Command>' -ForEach @(@{ Command = 'Test-GaleraCluster' }, @{ Command = 'Invoke-GaleraBackup' }) {
         $cluster = $objects.Cluster
-        (Get-CaughtError { & $Command -Cluster $cluster -Namespace openstack }).FullyQualifiedErrorId | Should -BeLike 'AmbiguousParameterSet,*'
+        $caught = Get-CaughtError { $cluster | & $Command -KubeConfig "$TestDrive/typed" }
+        "$caught" | Should -Match ([regex]::Escape("$TestDrive/typed"))
+    }
+
+    It 'that does not know its cluster is refused: <_>' -ForEach 'HealthFinding', 'ReplicaCandidate' {
+        $piped = if ($PSItem -eq 'HealthFinding') {
+            [GaleraBackup.HealthFinding]::new('NodeNotSynced', 'Error', 'mariadb-server-2', 'It is not.')
+        } else {
+            [GaleraBackup.ReplicaCandidate]::new('mariadb-server-2', 2, $false, 'It is not.')
+        }
+        (Get-CaughtError { $piped | Set-WsrepDesync Off }).FullyQualifiedErrorId | Should -BeLike 'ClusterNotNamed,*'
     }
 }

@@ -36,6 +36,11 @@ function Get-SampleCluster {
         [hashtable] $Scope = @{}
     )
 
+    $whole = $Scope + @{ Namespace = $Namespace; StatefulSet = 'mariadb-server' }
+    if ($KubeConfig) {
+        $whole.KubeConfig = $KubeConfig
+    }
+
     $nodes = foreach ($number in $Ordinal) {
         $name = "mariadb-server-$number"
         [GaleraBackup.GaleraNode]@{
@@ -46,12 +51,19 @@ function Get-SampleCluster {
             Ready          = $State -eq 'Synced'
             Restarts       = 0
             Role           = 'primary'
+            Scope          = [GaleraBackup.ClusterScope] $whole
             PodSnapshot    = [GaleraBackup.PodSnapshot]@{
                 Name = $name; Namespace = $Namespace; Uid = [guid]::NewGuid(); Phase = 'Running'; StatefulSet = 'mariadb-server'; PodIP = '127.0.0.77'
+                Containers = [GaleraBackup.ContainerSnapshot[]]@([GaleraBackup.ContainerSnapshot]@{
+                        Name = 'mariadb'; Image = 'mariadb:10.11'
+                        Mounts = [GaleraBackup.MountSnapshot[]]@([GaleraBackup.MountSnapshot]::new('mysql-data', '/var/lib/mysql', $null))
+                    })
+                Volumes = [GaleraBackup.VolumeSnapshot[]]@([GaleraBackup.VolumeSnapshot]::new('mysql-data', 'persistentVolumeClaim', "mysql-data-$name", $null))
             }
             Layout         = [GaleraBackup.MariaDbLayout]@{
                 Container = 'mariadb'; Image = 'mariadb:10.11'; DataClaim = "mysql-data-$name"; DataMountPath = '/var/lib/mysql'
                 RunAsUser = 999; RunAsGroup = 999
+                BackupLogin = [GaleraBackup.LoginReference]::Parse('backup@mariadb-backup-user')
             }
             Wsrep          = [GaleraBackup.WsrepStatus]@{
                 Ready             = $true
@@ -64,11 +76,6 @@ function Get-SampleCluster {
                 Desync            = $State -eq 'Donor/Desynced'
             }
         }
-    }
-
-    $whole = $Scope + @{ Namespace = $Namespace; StatefulSet = 'mariadb-server' }
-    if ($KubeConfig) {
-        $whole.KubeConfig = $KubeConfig
     }
 
     [GaleraBackup.GaleraCluster]@{

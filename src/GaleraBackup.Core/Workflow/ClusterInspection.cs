@@ -18,6 +18,7 @@ public static class ClusterInspection
     {
         var ns = scope.Namespace ?? context.Kubernetes.DefaultNamespace;
         var statefulSet = await FindStatefulSetAsync(context, ns, scope.StatefulSet, cancellationToken).ConfigureAwait(false);
+        scope = scope with { Namespace = ns, StatefulSet = statefulSet.Name };
         var pods = await context.Kubernetes.ListPodsAsync(ns, statefulSet.Selector, cancellationToken).ConfigureAwait(false);
         var own = pods.Where(pod => pod.StatefulSet == statefulSet.Name).OrderBy(pod => Discovery.Ordinal(pod.Name)).ToList();
 
@@ -33,7 +34,7 @@ public static class ClusterInspection
             Nodes = nodes,
             Findings = ClusterHealth.Evaluate(statefulSet.Replicas, nodes, now, statefulSet.RollingOut),
             CheckedAt = now,
-            Scope = scope with { Namespace = ns, StatefulSet = statefulSet.Name },
+            Scope = scope,
         };
     }
 
@@ -81,6 +82,7 @@ public static class ClusterInspection
             Role = pod.Labels.GetValueOrDefault(RoleLabel.Name),
             Layout = layout,
             PodSnapshot = pod,
+            Scope = scope,
         };
         if (layout is null)
         {
