@@ -12,7 +12,8 @@ public static class ClusterInspection
     private static readonly TimeSpan NodeTimeout = TimeSpan.FromSeconds(15);
 
     /// <exception cref="GaleraBackupException">
-    /// <c>ClusterNotFound</c>, <c>ClusterAmbiguous</c>, and what the API raises. What ails a single node is a finding, not an error.
+    /// <c>ClusterNotFound</c>, <c>ClusterAmbiguous</c>, and what the API raises: a right that is missing is missing for all nodes. What ails a
+    /// single node is a finding, not an error.
     /// </exception>
     public static async Task<GaleraCluster> InspectAsync(BackupContext context, ClusterScope scope, CancellationToken cancellationToken)
     {
@@ -103,7 +104,7 @@ public static class ClusterInspection
                 return node with { Wsrep = await session.ReadStatusAsync(cancellationToken).ConfigureAwait(false) };
             }
         }
-        catch (GaleraBackupException exception)
+        catch (GaleraBackupException exception) when (exception.ErrorId != "ApiForbidden")
         {
             return node with { Problem = Problem(exception.ErrorId, $"{exception.Message} {exception.Recommendation}") };
         }
