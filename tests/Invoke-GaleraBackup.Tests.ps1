@@ -1,5 +1,5 @@
 BeforeAll {
-    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1 -Force
+    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/Lab.psm1 -Force
     Import-Module -Name (Get-ModulePath)
 }
 
@@ -10,7 +10,8 @@ Describe 'Invoke-GaleraBackup' {
         }
 
         It 'needs none' {
-            $command.ParameterSets.Parameters.Where({ $PSItem.IsMandatory }) | Should -BeNullOrEmpty
+            $command.DefaultParameterSet | Should -Be 'ByName'
+            $command.ParameterSets.Where({ $PSItem.IsDefault }).Parameters.Where({ $PSItem.IsMandatory }) | Should -BeNullOrEmpty
         }
 
         It 'never asks a CronJob: ConfirmImpact is Medium' {
@@ -88,26 +89,97 @@ Describe 'Invoke-GaleraBackup' {
         (Get-CaughtError { Invoke-GaleraBackup -KubeConfig "$TestDrive/nowhere" }).FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
     }
 
-    Context 'a real cluster' {
-        It 'with -WhatIf shows the plan: the replica, the SQL, the pod''s manifest and the pruning, and changes nothing' {
+    Context 'a real cluster' -Tag Lab {
+        BeforeEach {
+            $folder = New-LabFolder -BackupId 'base/2026-01-01_01-00-00', 'base/2026-01-08_01-00-00'
+        }
+
+        AfterEach {
+            $wrong = Wait-WholeLab
+            Remove-LabFolder -Folder $folder
+            $wrong | Should -BeNullOrEmpty
+        }
+
+        It 'with -WhatIf shows the plan in the order of its phases: the SQL, the pod''s manifest and what would be removed, and changes nothing' {
+            $lab = Get-Lab
+            $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath), $lab.KubeConfig, $lab.Namespace, $folder -Script {
+                param($Module, $KubeConfig, $Namespace, $BackupPath)
+                Import-Module -Name $Module
+                Invoke-GaleraBackup -KubeConfig $KubeConfig -Namespace $Namespace -BackupPath $BackupPath -KeepLast 1 -WhatIf
+            }
+            $plan = $lines -join "`n"
+            $positions = foreach ($step in @(
+                    'Check the cluster'
+                    'Replica mariadb-server-2'
+                    'Take the lease openstack/galera-backup-mariadb-server'
+                    'kind: Pod'
+                    'On mariadb-server-2: SET GLOBAL wsrep_desync=ON'
+                    'Run mariadb-backup to mariadb-phy-backup-data'
+                    'SET GLOBAL wsrep_desync=OFF'
+                    'Keep the newest 1 complete backups'
+                    'base/2026-01-01_01-00-00 (3 MiB)'
+                    'base/2026-01-08_01-00-00 (3 MiB)'
+                )) {
+                $plan.IndexOf($step) | Should -BeGreaterOrEqual 0 -Because "the plan has: $step"
+                $plan.IndexOf($step)
+            }
+            $positions | Should -Be ($positions | Sort-Object)
+            Get-LabBackup -Folder $folder | Should -Be 'base/2026-01-01_01-00-00', 'base/2026-01-08_01-00-00'
+        }
+
+        It 'takes the report of Test-GaleraCluster' {
+            $lab = Get-Lab
+            $run = Test-GaleraCluster @lab | Invoke-GaleraBackup -BackupPath $folder
+            $run.Backup | Should -Be 'Succeeded'
+            $run.Resync | Should -Be 'Succeeded'
+            $run.Prune | Should -Be 'Skipped'
+            Get-LabBackup -Folder $folder | Should -HaveCount 3
+        }
+
+        It 'has done all of its work when nobody wants more than its run' {
+            $lab = Get-Lab
+            $run = Invoke-GaleraBackup @lab -BackupPath $folder -KeepLast 1 | Select-Object -First 1
+            $run.Prune | Should -Be 'Succeeded'
+            $run.Phases.Phase | Should -Be 'Check', 'Prepare', 'Desync', 'Copy', 'Resync', 'Publish', 'Verify', 'Prune'
+            $run.Phases.Where({ $PSItem.Outcome -ne 'Succeeded' }).Phase | Should -Be 'Verify'
+            Get-LabBackup -Folder $folder | Should -Be $run.BackupId
+        }
+
+        It 'as steps in a pipeline with -WhatIf on each shows the first that would change something, and changes nothing' {
             $lab = Get-Lab
             $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath), $lab.KubeConfig, $lab.Namespace -Script {
                 param($Module, $KubeConfig, $Namespace)
                 Import-Module -Name $Module
-                Invoke-GaleraBackup -KubeConfig $KubeConfig -Namespace $Namespace -KeepLast 10 -WhatIf
+                Test-GaleraCluster -KubeConfig $KubeConfig -Namespace $Namespace | Select-BackupReplica | Set-WsrepDesync On -PassThru -WhatIf |
+                    Start-BackupRunner -WhatIf | Set-WsrepDesync Off -PassThru -WhatIf | Remove-OldBackup -KeepLast 1 -WhatIf
             }
-            $plan = $lines -join "`n"
-            $plan | Should -Match 'replica mariadb-server-2'
-            $plan | Should -Match 'SET GLOBAL wsrep_desync=ON'
-            $plan | Should -Match 'keep the newest 10'
-            $plan | Should -Match '(?m)^\s*kind: Pod'
-            Test-GaleraCluster @lab -Quiet | Should -BeTrue
+            $lines | Should -HaveCount 1
+            $lines | Should -Match 'SET GLOBAL wsrep_desync=ON.*openstack/mariadb-server-2'
+        }
+
+        It 'as steps in a pipeline puts the replica back when nobody wants more than the first object' {
+            $lab = Get-Lab
+            $run = Test-GaleraCluster @lab | Select-BackupReplica | Set-WsrepDesync On -PassThru | Start-BackupRunner -BackupPath $folder |
+                Set-WsrepDesync Off -PassThru | Select-Object -First 1
+            $run.Backup | Should -Be 'Succeeded'
+            $run.Resync | Should -Be 'Succeeded'
+        }
+
+        It 'as steps in a pipeline puts the replica back after a runner that failed, and removes nothing' {
+            $lab = Get-Lab
+            $removed = Test-GaleraCluster @lab | Select-BackupReplica | Set-WsrepDesync On -PassThru |
+                Start-BackupRunner -BackupClaim nosuch -ErrorAction SilentlyContinue -ErrorVariable errors |
+                Set-WsrepDesync Off -PassThru -OutVariable runs | Remove-OldBackup -KeepLast 1
+            $removed | Should -BeNullOrEmpty
+            $errors[0].FullyQualifiedErrorId | Should -BeLike 'ClaimNotFound,*'
+            $runs[0].Backup | Should -Be 'Failed'
+            $runs[0].Resync | Should -Be 'Succeeded'
         }
 
         It 'is the same steps that a user can pipe' {
             $lab = Get-Lab
             $run = Test-GaleraCluster @lab | Select-BackupReplica | Set-WsrepDesync On -PassThru |
-                Start-BackupRunner | Set-WsrepDesync Off -PassThru
+                Start-BackupRunner -BackupPath $folder | Set-WsrepDesync Off -PassThru
             $run.Errors | Should -BeNullOrEmpty
             $run.Backup | Should -Be 'Succeeded'
             $run.Resync | Should -Be 'Succeeded'

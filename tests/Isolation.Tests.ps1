@@ -13,7 +13,7 @@ BeforeDiscovery {
 }
 
 BeforeAll {
-    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/ApiStub.psm1 -Force
+    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/ApiStub.psm1, $PSScriptRoot/Pester/Lab.psm1 -Force
 
     $module = Get-ModulePath
     $inside = $module + [System.IO.Path]::DirectorySeparatorChar
@@ -161,7 +161,7 @@ Describe 'Other modules in the same process' -ForEach @{ Assemblies = $assemblie
         $outcome.ErrorId | Should -Not -BeNullOrEmpty
     }
 
-    It 'do no harm on a real cluster: its three nodes are asked' {
+    It 'do no harm on a real cluster: its three nodes are asked' -Tag Lab {
         $lab = Get-Lab
         $others = $Assemblies | ForEach-Object { Get-OtherModule -Assembly $PSItem.Assembly -Code $PSItem.Code -Version older }
         $outcome = Get-Outcome -Before $others -Cluster $lab

@@ -138,16 +138,41 @@ Describe 'The module' {
             [GaleraBackup.GaleraCluster].Assembly.GetType($TypeName) | Should -Not -BeNullOrEmpty
         }
 
-        It 'show a cluster in a line, with how many nodes are ready and how much was found' {
-            $lines = (Get-SampleCluster -Finding NodeNotSynced, NotPrimary | Out-String -Width 120).Trim() -split '\r?\n'
+        It 'show a cluster in a line, with how many nodes are ready and what was found, each finding once' {
+            $lines = (Get-SampleCluster -Finding NodeNotSynced, NodeNotSynced, ClusterSizeDiffers | Out-String -Width 120).Trim() -split '\r?\n'
             $lines[0] | Should -Match '^Namespace\s+StatefulSet\s+Replicas\s+Ready\s+Safe\s+Findings\s*$'
-            $lines[2] | Should -Match '^openstack\s+mariadb-server\s+3\s+3\s+False\s+2\s*$'
+            $lines[2] | Should -Match '^openstack\s+mariadb-server\s+3\s+3\s+False\s+NodeNotSynced, ClusterSizeDiffers\s*$'
+        }
+
+        It 'show nothing where nothing was found' {
+            $lines = (Get-SampleCluster | Out-String -Width 120).Trim() -split '\r?\n'
+            $lines[2] | Should -Match '^openstack\s+mariadb-server\s+3\s+3\s+True\s*$'
+        }
+
+        It 'cut off no finding where the line is short' {
+            $ids = 'ClusterSizeDiffers', 'ClusterUuidDiffers', 'MembershipDiffers', 'ReplicasMissing'
+            $text = Get-SampleCluster -Finding $ids | Out-String -Width 80
+            $text | Should -Not -Match ([char]0x2026)
+            ($text -replace '\s') | Should -Match ($ids -join ',')
         }
 
         It 'show the nodes of a cluster' {
             $lines = ((Get-SampleCluster).Nodes | Out-String -Width 120).Trim() -split '\r?\n'
-            $lines[0] | Should -Match '^Pod\s+Phase\s+Ready\s+WsrepState\s+Role\s+Node\s*$'
-            $lines[4] | Should -Match '^mariadb-server-2\s+Running\s+True\s+Synced\s+primary\s+node-2\s*$'
+            $lines[0] | Should -Match '^Pod\s+Status\s+Restarts\s+WsrepState\s+Role\s+Node\s*$'
+            $lines[4] | Should -Match '^mariadb-server-2\s+Ready\s+0\s+Synced\s+primary\s+node-2\s*$'
+        }
+
+        It 'show a node that is <Phase>, ready: <Ready>, being deleted: <Terminating> as <Expected>' -ForEach @(
+            @{ Phase = 'Running'; Ready = $true; Terminating = $false; Expected = 'Ready' }
+            @{ Phase = 'Running'; Ready = $false; Terminating = $false; Expected = 'NotReady' }
+            @{ Phase = 'Running'; Ready = $true; Terminating = $true; Expected = 'Terminating' }
+            @{ Phase = 'Pending'; Ready = $false; Terminating = $false; Expected = 'Pending' }
+        ) {
+            $node = [GaleraBackup.GaleraNode]@{
+                Pod = 'mariadb-server-0'; Ordinal = 0; Phase = $Phase; Ready = $Ready; Restarts = 7
+                PodSnapshot = [GaleraBackup.PodSnapshot]@{ Name = 'mariadb-server-0'; Namespace = 'openstack'; Uid = '1'; Phase = $Phase; Terminating = $Terminating }
+            }
+            ($node | Out-String -Width 120) | Should -Match "mariadb-server-0\s+$Expected\s+7\s"
         }
 
         It 'show what was found, with the whole sentence' {
@@ -183,6 +208,34 @@ Describe 'The module' {
             }
         }
 
+        It 'show the phases of a run with their seconds in a column, whatever the culture' {
+            $before = [cultureinfo]::CurrentCulture
+            $other = [cultureinfo]::InvariantCulture.Clone()
+            $other.NumberFormat.NumberDecimalSeparator = ','
+            [cultureinfo]::CurrentCulture = $other
+            try {
+                $lines = ((Get-SampleRun -Phase ([ordered]@{ Check = 0.26; Copy = 3725; Resync = 0 })).Phases | Out-String -Width 120).Trim() -split '\r?\n'
+            }
+            finally {
+                [cultureinfo]::CurrentCulture = $before
+            }
+
+            $lines.TrimEnd() | Should -Be @(
+                'Phase  Outcome   Duration'
+                '-----  -------   --------'
+                'Check  Succeeded    0.3 s'
+                'Copy   Succeeded 3725.0 s'
+                'Resync Succeeded    0.0 s'
+            )
+        }
+
+        It 'show a run with its phases and its findings, each on a line' {
+            $run = Get-SampleRun -Desynced -Finding ReadinessIgnoresDesync, Another -Phase ([ordered]@{ Check = 0.26; Prepare = 4; Copy = 3725 })
+            $text = $run | Out-String -Width 120
+            $text | Should -Match '(?m)^Phases\s+: Check: Succeeded, 0\.3 s\s*\n\s+Prepare: Succeeded, 4\.0 s\s*\n\s+Copy: Succeeded, 3725\.0 s\s*$'
+            $text | Should -Match '(?m)^Findings\s+: ReadinessIgnoresDesync: Something was found: ReadinessIgnoresDesync\.\s*\n\s+Another: Something was found: Another\.\s*$'
+        }
+
         It 'show an error of a run with its id' {
             ([GaleraBackup.RunError]::new('NotEnoughSpace', 'Refused', 'There is too little space.', 'Make some.') | Out-String -Width 120) |
                 Should -Match 'NotEnoughSpace\s+Refused\s+There is too little space\.'
@@ -195,6 +248,8 @@ Describe 'The module' {
             $text = $run | Out-String -Width 120
             $text | Should -Match '(?m)^Duration\s+:\s*$'
             $text | Should -Match '(?m)^Stored\s+:\s*$'
+            $text | Should -Match '(?m)^Phases\s+:\s*$'
+            $text | Should -Match '(?m)^Findings\s+:\s*$'
             $text | Should -Match '(?m)^Removed\s+:\s*$'
             $text | Should -Match '(?m)^Errors\s+:\s*$'
         }

@@ -1,5 +1,5 @@
 BeforeAll {
-    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1 -Force
+    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/Lab.psm1 -Force
     Import-Module -Name (Get-ModulePath)
 }
 
@@ -51,20 +51,22 @@ Describe 'Set-WsrepDesync' {
         }
 
         It 'does not take what Test-GaleraCluster emits: a replica is to be selected first' {
-            (Get-CaughtError { Get-SampleCluster | Set-WsrepDesync On }).FullyQualifiedErrorId | Should -BeLike 'InputObjectNotBound,*'
+            (Get-CaughtError { Get-SampleCluster | Set-WsrepDesync On }).FullyQualifiedErrorId | Should -BeLike 'InputObjectMissingMandatory,*'
         }
     }
 
     Context 'its time limits' {
         It 'takes -<Name> <Value>' -ForEach @(
-            foreach ($name in 'DesyncTimeout', 'ResyncTimeout') {
+            foreach ($name in 'DesyncTimeout', 'DrainTimeout', 'ResyncTimeout') {
                 foreach ($value in '7d', '12h', '90m', '30s', '300', 300, 0.5, '1.5h', '00:05:00', [TimeSpan]::FromMinutes(5)) {
                     @{ Name = $name; Value = $value }
                 }
             }
         ) {
+            # It got past the parameters when it asks for the cluster.
             $limit = @{ $Name = $Value }
-            Get-SampleReplica | Set-WsrepDesync Off @limit -ErrorAction Stop | Should -BeNullOrEmpty
+            $replica = Get-SampleReplica -KubeConfig "$TestDrive/nowhere"
+            (Get-CaughtError { $replica | Set-WsrepDesync Off @limit }).FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
         }
 
         It 'reads <Value> as <Expected>' -ForEach @(
@@ -101,35 +103,28 @@ Describe 'Set-WsrepDesync' {
     }
 
     Context 'Off' {
-        It 'does nothing to a replica that is not desynced' {
-            $said = Get-SampleReplica | Set-WsrepDesync Off -Verbose 4>&1
-            "$said" | Should -Match 'is not desynced'
+        It 'asks the server, whatever the object remembers: <Name>' -ForEach @(
+            @{ Name = 'not desynced'; Desynced = $false }
+            @{ Name = 'desynced by another'; Desynced = $true }
+        ) {
+            $scope = @{ Via = 'Direct'; Credential = [GaleraBackup.SqlLogin]::new('root', 'none') }
+            $replica = Get-SampleReplica -Desynced:$Desynced -KubeConfig (Add-KubeConfig -Path 'TestDrive:/config') -Scope $scope
+            $caught = Get-CaughtError { $replica | Set-WsrepDesync Off }
+            $caught.FullyQualifiedErrorId | Should -Be 'SqlUnreachable,GaleraBackup.Commands.SetWsrepDesyncCommand'
+            "$caught" | Should -Match 'mariadb-server-2'
         }
 
-        It 'hands such a replica on with -PassThru' {
-            $replica = Get-SampleReplica
-            $replica | Set-WsrepDesync Off -PassThru | Should -Be $replica
+        It 'goes on with the next replica after one that cannot be put back' {
+            $config = Add-KubeConfig -Path 'TestDrive:/config'
+            $replicas = (Get-SampleReplica -KubeConfig "$TestDrive/nowhere"), (Get-SampleReplica -KubeConfig $config)
+            $replicas | Set-WsrepDesync Off -ErrorVariable errors -ErrorAction SilentlyContinue
+            $errors.FullyQualifiedErrorId | Should -Be @(
+                'KubeConfigNotFound,GaleraBackup.Commands.SetWsrepDesyncCommand', 'CredentialUnknown,GaleraBackup.Commands.SetWsrepDesyncCommand')
         }
 
-        It 'hands a run on with -PassThru, and says in it that there was nothing to resync' {
-            $run = Get-SampleRun | Set-WsrepDesync Off -PassThru
-            $run | Should -BeOfType GaleraBackup.BackupRun
-            $run.Backup | Should -Be 'Succeeded'
-            $run.Resync | Should -Be 'Skipped'
-        }
-
-        It 'leaves alone what another made, and says how to undo it all the same' {
-            $caught = Get-CaughtError { Get-SampleReplica -Desynced | Set-WsrepDesync Off }
-            $caught.FullyQualifiedErrorId | Should -Be 'NotOurDesync,GaleraBackup.Commands.SetWsrepDesyncCommand'
-            $caught.CategoryInfo.Category | Should -Be 'InvalidOperation'
-            $caught.TargetObject | Should -BeOfType GaleraBackup.BackupReplica
-            $caught.ErrorDetails.RecommendedAction | Should -Match '-Force'
-        }
-
-        It 'goes on with the next replica after one that is not ours' {
-            $put = (Get-SampleReplica -Desynced), (Get-SampleReplica) | Set-WsrepDesync Off -PassThru -ErrorVariable errors -ErrorAction SilentlyContinue
-            $put | Should -HaveCount 1
-            $errors | Should -HaveCount 1
+        It 'emits no replica that was not put back' {
+            $replica = Get-SampleReplica -KubeConfig "$TestDrive/nowhere"
+            $replica | Set-WsrepDesync Off -PassThru -ErrorAction SilentlyContinue | Should -BeNullOrEmpty
         }
 
         It 'asks the cluster with -Force' {
@@ -137,9 +132,12 @@ Describe 'Set-WsrepDesync' {
             (Get-CaughtError { $replica | Set-WsrepDesync Off -Force }).FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
         }
 
-        It 'hands on a run whose resync failed, with the truth about it' {
+        It 'hands on a run whose resync failed, with the truth about it: <Name>' -ForEach @(
+            @{ Name = 'Off'; Options = @{} }
+            @{ Name = 'Off -Force'; Options = @{ Force = $true } }
+        ) {
             $run = Get-SampleRun -Desynced -KubeConfig "$TestDrive/nowhere"
-            $after = $run | Set-WsrepDesync Off -Force -PassThru -ErrorVariable errors -ErrorAction SilentlyContinue
+            $after = $run | Set-WsrepDesync Off @Options -PassThru -ErrorVariable errors -ErrorAction SilentlyContinue
             $after.Backup | Should -Be 'Succeeded'
             $after.Resync | Should -Be 'Failed'
             $errors[0].FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
@@ -166,7 +164,11 @@ Describe 'Set-WsrepDesync' {
         }
     }
 
-    Context 'a real cluster' {
+    Context 'a real cluster' -Tag Lab {
+        AfterEach {
+            Wait-WholeLab | Should -BeNullOrEmpty
+        }
+
         It 'says that a pod is not there, and which are' {
             $lab = Get-Lab
             $caught = Get-CaughtError { Set-WsrepDesync Off @lab -Pod mariadb-server-7 }
@@ -177,20 +179,8 @@ Describe 'Set-WsrepDesync' {
 
         It 'puts the replica back when the process is told to end while another step of the pipeline runs' {
             $lab = Get-Lab
-            $script = Join-Path -Path $TestDrive -ChildPath pipeline.ps1
-            Set-Content -LiteralPath $script -Value @'
-param($Module, $KubeConfig, $Namespace)
-Import-Module -Name $Module
-Test-GaleraCluster -KubeConfig $KubeConfig -Namespace $Namespace | Select-BackupReplica | Set-WsrepDesync On -PassThru |
-    ForEach-Object { 'desynced'; Start-Sleep -Seconds 120 }
-'@
-            $start = [System.Diagnostics.ProcessStartInfo]::new((Get-Process -Id $PID).Path)
-            $start.RedirectStandardOutput = $true
-            $module = (Get-Module -Name GaleraBackup).ModuleBase
-            '-NoProfile', '-File', $script, $module, $lab.KubeConfig, $lab.Namespace | ForEach-Object { $start.ArgumentList.Add($PSItem) }
-            $process = [System.Diagnostics.Process]::Start($start)
+            $process = Start-DesyncedPwsh
             try {
-                $process.StandardOutput.ReadLine() | Should -Be 'desynced'
                 (Test-GaleraCluster @lab).Nodes[-1].WsrepState | Should -Be 'Donor/Desynced'
 
                 kill -TERM $process.Id
@@ -205,11 +195,80 @@ Test-GaleraCluster -KubeConfig $KubeConfig -Namespace $Namespace | Select-Backup
                 if ((Test-GaleraCluster @lab).Nodes[-1].Wsrep.Desync) {
                     Set-WsrepDesync Off @lab -Pod mariadb-server-2 -Force -WarningAction SilentlyContinue
                 }
+            }
+        }
 
-                # Synced comes first; Ready with the next probe.
-                $deadline = [datetime]::UtcNow.AddSeconds(30)
-                while (-not (Test-GaleraCluster @lab -Quiet) -and [datetime]::UtcNow -lt $deadline) { }
-                Test-GaleraCluster @lab -Quiet | Should -BeTrue
+        It 'Off does nothing to a replica that is not desynced, and says so' {
+            $lab = Get-Lab
+            $said = Set-WsrepDesync Off @lab -Pod mariadb-server-2 -Verbose 4>&1
+            "$said" | Should -Match 'nothing to undo'
+        }
+
+        It 'Off hands such a replica on with -PassThru' {
+            $lab = Get-Lab
+            $back = Test-GaleraCluster @lab | Select-BackupReplica | Set-WsrepDesync Off -PassThru
+            $back | Should -BeOfType GaleraBackup.BackupReplica
+            $back.Pod | Should -Be 'mariadb-server-2'
+            $back.Node.WsrepState | Should -Be 'Synced'
+        }
+
+        It 'Off leaves alone what another session made, and says how to undo it all the same' {
+            $lab = Get-Lab
+            $replica = Test-GaleraCluster @lab | Select-BackupReplica | Set-WsrepDesync On -PassThru
+            try {
+                $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath), $lab.KubeConfig, $lab.Namespace -Script {
+                    param($Module, $KubeConfig, $Namespace)
+                    Import-Module -Name $Module
+                    Set-WsrepDesync Off -KubeConfig $KubeConfig -Namespace $Namespace -Pod mariadb-server-2 -ErrorVariable errors -ErrorAction SilentlyContinue
+                    $errors[0].FullyQualifiedErrorId
+                    "$($errors[0].CategoryInfo.Category)"
+                    $errors[0].TargetObject.GetType().FullName
+                    $errors[0].ErrorDetails.RecommendedAction
+                }
+                $lines[0] | Should -Be 'NotOurDesync,GaleraBackup.Commands.SetWsrepDesyncCommand'
+                $lines[1] | Should -Be 'InvalidOperation'
+                $lines[2] | Should -Be 'GaleraBackup.BackupReplica'
+                $lines[3] | Should -Match '-Force'
+                (Test-GaleraCluster @lab).Nodes[-1].WsrepState | Should -Be 'Donor/Desynced'
+            }
+            finally {
+                $replica | Set-WsrepDesync Off
+            }
+        }
+
+        It 'Off finds the session of this process from an object that is older than it' {
+            $lab = Get-Lab
+            $old = Test-GaleraCluster @lab | Select-BackupReplica
+            $old | Set-WsrepDesync On
+            try {
+                ($old | Set-WsrepDesync Off -PassThru).Desync.SyncedAt | Should -Not -BeNullOrEmpty
+            }
+            finally {
+                $old | Set-WsrepDesync Off
+            }
+        }
+
+        It 'On leaves a second node alone while another is desynced; with -Force it takes it out, and says what it overruled' {
+            $lab = Get-Lab
+            $process = Start-DesyncedPwsh
+            $process.Kill()
+            $process.WaitForExit()
+            try {
+                $caught = Get-CaughtError { Set-WsrepDesync On @lab -Pod mariadb-server-1 -WarningAction SilentlyContinue }
+                $caught.FullyQualifiedErrorId | Should -BeLike 'OtherNodeDesynced,*'
+                "$caught" | Should -Match 'mariadb-server-2'
+                (Test-GaleraCluster @lab).Nodes[1].WsrepState | Should -Be 'Synced'
+
+                $replica = Set-WsrepDesync On @lab -Pod mariadb-server-1 -Force -PassThru -WarningVariable warned -WarningAction SilentlyContinue
+                $replica.Unsafe | Should -BeTrue
+                "$warned" | Should -Match 'mariadb-server-2.*is desynced already'
+                (Test-GaleraCluster @lab).Nodes[1].WsrepState | Should -Be 'Donor/Desynced'
+            }
+            finally {
+                'mariadb-server-1', 'mariadb-server-2' | ForEach-Object {
+                    Set-WsrepDesync Off @lab -Pod $PSItem -Force -WarningAction SilentlyContinue
+                }
+                $process.Dispose()
             }
         }
 

@@ -71,12 +71,24 @@ Describe 'Start-BackupRunner' {
         (Get-CaughtError { $replica | Start-BackupRunner }).FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
     }
 
-    It 'with -WhatIf names the pod and the claim, and asks nothing' {
-        $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath), $PSScriptRoot -Script {
-            param($Module, $Tests)
+    It 'with -WhatIf shows the pod that it would create, and creates none' {
+        $config = Add-KubeConfig -Path 'TestDrive:/config'
+        $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath), $PSScriptRoot, $config -Script {
+            param($Module, $Tests, $KubeConfig)
             Import-Module -Name $Module, $Tests/Pester/GaleraBackup.Testing.psm1
-            Get-SampleReplica -Desynced | Start-BackupRunner -BackupClaim nightly -WhatIf
+            Get-SampleReplica -Desynced -KubeConfig $KubeConfig | Start-BackupRunner -BackupClaim nightly -BackupPath mariadb/prod -WhatIf
         }
-        "$lines" | Should -Match 'Run mariadb-backup.*openstack/mariadb-server-2.*nightly'
+        $plan = $lines -join "`n"
+        $plan | Should -Match 'Run mariadb-backup.*openstack/mariadb-server-2.*nightly'
+        $plan | Should -Match '(?m)^\s*kind: Pod'
+        $plan | Should -Match 'claimName: nightly'
+        $plan | Should -Match 'claimName: mysql-data-mariadb-server-2'
+        $plan | Should -Match 'value: /var/backup/mariadb/prod'
+        $plan | Should -Match 'runAsUser: 999'
+    }
+
+    It 'with -WhatIf asks the cluster that the replica carries' {
+        $replica = Get-SampleReplica -Desynced -KubeConfig "$TestDrive/nowhere"
+        (Get-CaughtError { $replica | Start-BackupRunner -WhatIf }).FullyQualifiedErrorId | Should -BeLike 'KubeConfigNotFound,*'
     }
 }

@@ -1,5 +1,5 @@
 BeforeAll {
-    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1 -Force
+    Import-Module -Name $PSScriptRoot/Pester/GaleraBackup.Testing.psm1, $PSScriptRoot/Pester/Lab.psm1 -Force
     Import-Module -Name (Get-ModulePath)
 }
 
@@ -10,7 +10,8 @@ Describe 'Test-GaleraCluster' {
         }
 
         It 'needs none' {
-            $command.ParameterSets.Parameters.Where({ $PSItem.IsMandatory }) | Should -BeNullOrEmpty
+            $command.DefaultParameterSet | Should -Be 'ByName'
+            $command.ParameterSets.Where({ $PSItem.IsDefault }).Parameters.Where({ $PSItem.IsMandatory }) | Should -BeNullOrEmpty
         }
 
         It 'has no -WhatIf, for it changes nothing' {
@@ -124,7 +125,11 @@ Describe 'Test-GaleraCluster' {
         }
     }
 
-    Context 'a real cluster' {
+    Context 'a real cluster' -Tag Lab {
+        AfterEach {
+            Wait-WholeLab | Should -BeNullOrEmpty
+        }
+
         It 'reports its three nodes, and no error' {
             $lab = Get-Lab
             $cluster = Test-GaleraCluster @lab
@@ -146,6 +151,19 @@ Describe 'Test-GaleraCluster' {
             $caught.FullyQualifiedErrorId | Should -BeLike 'ClusterNotFound,*'
             $caught.CategoryInfo.Category | Should -Be 'ObjectNotFound'
             $caught.ErrorDetails.RecommendedAction | Should -Match 'mariadb-server'
+        }
+
+        It 'takes the login from a Secret that it is told' {
+            $lab = Get-Lab
+            (Test-GaleraCluster @lab -CredentialSecret root@mariadb-dbadmin-password/MYSQL_DBADMIN_PASSWORD).Nodes.WsrepState | Should -Be 'Synced', 'Synced', 'Synced'
+        }
+
+        It 'takes a Secret that is not there for a finding about each node, with its name' {
+            $lab = Get-Lab
+            $cluster = Test-GaleraCluster @lab -CredentialSecret root@nosuch
+            $findings = $cluster.Findings.Where({ $PSItem.Id -eq 'SecretNotFound' })
+            $findings | Should -HaveCount 3
+            $findings.Message | Should -Match 'nosuch'
         }
 
         It 'takes a wrong login for a finding about each node, without the password' {

@@ -54,19 +54,36 @@ public abstract class ClusterCmdlet : GaleraCmdlet
     [ValidateNotNullOrEmpty]
     public string? SslCa { get; set; }
 
+    /// <summary>
+    /// The way to a cluster, as each object of this module carries it: piped here, it leads to its own cluster and to no other of the same
+    /// name. What is typed besides comes first.
+    /// </summary>
+    [Parameter(ParameterSetName = ByName, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNull]
+    public ClusterScope? Scope { get; set; }
+
     /// <summary>What the parameters say. To be read on the pipeline's own thread: paths are resolved by PowerShell.</summary>
-    private protected virtual ClusterScope Scope => new()
+    private protected virtual ClusterScope Target
     {
-        Namespace = Namespace,
-        StatefulSet = StatefulSet,
-        KubeConfig = KubeConfig is null ? null : FileSystemPath(KubeConfig),
-        Context = Context,
-        Via = Via,
-        SslMode = SslMode,
-        SslCa = SslCa is null ? null : ReadCertificates(FileSystemPath(SslCa)),
-        Credential = Login(Credential),
-        CredentialSecret = CredentialSecret,
-    };
+        get
+        {
+            var given = Scope ?? new ClusterScope();
+            return given with
+            {
+                Namespace = Namespace ?? given.Namespace,
+                StatefulSet = StatefulSet ?? given.StatefulSet,
+                KubeConfig = KubeConfig is null ? given.KubeConfig : FileSystemPath(KubeConfig),
+                Context = Context ?? given.Context,
+                Via = IsGiven(nameof(Via)) ? Via : given.Via,
+                SslMode = IsGiven(nameof(SslMode)) ? SslMode : given.SslMode,
+                SslCa = SslCa is null ? given.SslCa : ReadCertificates(FileSystemPath(SslCa)),
+                Credential = Login(Credential) ?? (CredentialSecret is null ? given.Credential : null),
+                CredentialSecret = CredentialSecret ?? given.CredentialSecret,
+            };
+        }
+    }
+
+    private protected bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 
     internal static SqlLogin? Login(PSCredential? credential) =>
         credential is null ? null : new SqlLogin(credential.UserName, credential.GetNetworkCredential().Password);
@@ -93,6 +110,6 @@ public abstract class ClusterCmdlet : GaleraCmdlet
         return "";
 
         void Refuse(string why) => ThrowTerminatingError(new GaleraBackupException(
-            "SslCaInvalid", FailureKind.Refused, $"-SslCa '{path}' cannot be used: {why}.", "Give a file with certificates in PEM.", path).ToErrorRecord());
+            "SslCaInvalid", FailureKind.Refused, $"-SslCa '{path}' cannot be used: {why.TrimEnd('.')}.", "Give a file with certificates in PEM.", path).ToErrorRecord());
     }
 }

@@ -115,25 +115,28 @@ public sealed class GoodPathTests(LabFixture fixture) : LabTest(fixture)
                 Set-WsrepDesync Off -PassThru | ForEach-Object { $run = $_; $_ } | Remove-OldBackup -KeepLast 1
             $run
             """;
-        var first = Module.Invoke("Invoke-GaleraBackup @cluster @store", Cluster, Store).Single<BackupRun>();
+        var older = AddOlderBackup();
 
         var result = Module.Invoke(pipeline, Cluster, Store);
 
         Assert.Empty(result.Errors);
         var run = Assert.IsType<BackupRun>(result.Output[^1]);
         Assert.Equal((Outcome.Succeeded, Outcome.Succeeded), (run.Backup, run.Resync));
-        Assert.Contains(first.BackupId, result.Output.OfType<BackupSet>().Select(backup => backup.BackupId));
+        Assert.Contains(older, result.Output.OfType<BackupSet>().Select(backup => backup.BackupId));
         Assert.Equal([run.BackupId], Backups());
     }
 
     [Fact]
     public void Invoke_prunes_after_the_new_backup_is_good()
     {
-        var runs = Enumerable.Range(0, 3).Select(_ => Module.Invoke("Invoke-GaleraBackup @cluster @store -KeepLast 2", Cluster, Store).Single<BackupRun>()).ToList();
+        var oldest = AddOlderBackup(2019);
+        var older = AddOlderBackup(2020);
 
-        Assert.Equal(Outcome.Succeeded, runs[2].Prune);
-        Assert.Equal([runs[0].BackupId], runs[2].Removed.Select(backup => backup.BackupId));
-        Assert.Equal([runs[1].BackupId, runs[2].BackupId], Backups());
+        var run = Module.Invoke("Invoke-GaleraBackup @cluster @store -KeepLast 2", Cluster, Store).Single<BackupRun>();
+
+        Assert.Equal(Outcome.Succeeded, run.Prune);
+        Assert.Equal([oldest], run.Removed.Select(backup => backup.BackupId));
+        Assert.Equal([older, run.BackupId], Backups());
     }
 
     [Fact]

@@ -54,22 +54,32 @@ public sealed class HostTests(LabFixture fixture) : LabTest(fixture)
         Assert.Empty(Backups());
     }
 
+    [Fact]
+    public async Task WhatIf_shows_the_whole_plan_and_changes_nothing()
+    {
+        string[] older = [AddOlderBackup(2019), AddOlderBackup(2020)];
+
+        var (status, output, error) = await RunAsync("Invoke-GaleraBackup", "-KeepLast", "1", "-WhatIf");
+
+        Assert.True(status == 0, error);
+        string[] inOrder = ["kind: Pod", "name: mariadb-phy-backup-runner-", "SET GLOBAL wsrep_desync=ON", "SET GLOBAL wsrep_desync=OFF", older[0], older[1]];
+        var at = 0;
+        foreach (var part in inOrder)
+        {
+            at = output.IndexOf(part, at, StringComparison.Ordinal);
+            Assert.True(at >= 0, $"'{part}' is not in its place in:\n{output}");
+        }
+
+        Assert.Matches($@"{older[0]}.*\([0-9.,]+ (B|KiB|MiB)\)", output);
+        Assert.Equal(older, Backups());
+    }
+
     private async Task<(int Status, string Output, string Error)> RunAsync(params string[] arguments)
     {
         using var process = Start(arguments);
-        var output = process.StandardOutput.ReadToEndAsync(Token);
-        var error = process.StandardError.ReadToEndAsync(Token);
-        await process.WaitForExitAsync(Token).WaitAsync(RunDeadline, Token);
-        return (process.ExitCode, await output, await error);
+        return await HostProcess.EndAsync(process, RunDeadline, Token);
     }
 
-    private Process Start(params string[] arguments)
-    {
-        var cluster = new[] { "-KubeConfig", Lab.KubeConfig, "-Namespace", Lab.Namespace, "-BackupPath", Path.GetFileName(BackupRoot) };
-        return Process.Start(new ProcessStartInfo(HostedModule.HostExecutable, [.. arguments, .. cluster])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-    }
+    private Process Start(params string[] arguments) => HostProcess.Start(
+        clock: null, [.. arguments, "-KubeConfig", Lab.KubeConfig, "-Namespace", Lab.Namespace, "-BackupPath", Path.GetFileName(BackupRoot)]);
 }

@@ -43,6 +43,10 @@ public sealed class InClusterTests(LabFixture fixture) : LabTest(fixture)
                 Subjects = [new Rbacv1Subject { Kind = "ServiceAccount", Name = Name, NamespaceProperty = ns }],
             },
             ns);
+
+        // The API takes no pod of an account that has not got its token yet.
+        await EventuallyAsync("the account has its token", async () =>
+            (await Client.CoreV1.ReadNamespacedServiceAccountAsync(Name, ns, cancellationToken: Token)).Secrets?.Count > 0);
     }
 
     public override async ValueTask DisposeAsync()

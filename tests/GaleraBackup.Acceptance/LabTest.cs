@@ -7,14 +7,21 @@ namespace Acceptance;
 public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
 {
     private static readonly TimeSpan SettleDeadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan EndingDeadline = TimeSpan.FromSeconds(120);
 
-    private readonly string _folder = $"test-{Guid.NewGuid():N}";
+    /// <summary>How the names of tests' backup roots begin.</summary>
+    internal const string FolderPrefix = "test-";
+
+    private readonly string _folder = $"{FolderPrefix}{Guid.NewGuid():N}";
 
     protected Lab Lab { get; private set; } = null!;
 
     protected IKubernetes Client { get; private set; } = null!;
 
     protected HostedModule Module { get; private set; } = null!;
+
+    /// <summary>Breaks the lab; what it gives is to be disposed in the test.</summary>
+    protected Faults Faults => new(Lab, Client);
 
     protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -67,6 +74,25 @@ public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
         return Directory.Exists(root) ? [.. Directory.GetDirectories(root).Select(path => $"base/{Path.GetFileName(path)}").Order()] : [];
     }
 
+    /// <summary>Puts a complete backup of long ago on the volume, for retention to choose. Returns its id.</summary>
+    protected string AddOlderBackup(int year = 2020)
+    {
+        var id = $"base/{year}-01-01_00-00-00";
+        var folder = Directory.CreateDirectory(Path.Combine(BackupRoot, id));
+        foreach (var name in (string[])["backup.stream.gz", "xtrabackup_checkpoints", "xtrabackup_info", "grastate.dat", "backup.successful"])
+        {
+            File.WriteAllText(Path.Combine(folder.FullName, name), name);
+        }
+
+        // The pod that prunes is not root.
+        foreach (var made in (string[])[Path.Combine(BackupRoot, "base"), folder.FullName])
+        {
+            File.SetUnixFileMode(made, (UnixFileMode)0b111_111_111);
+        }
+
+        return id;
+    }
+
     /// <summary>A file of a backup, below the backup claim's root.</summary>
     protected string PathOnClaim(BackupRun run, string file) => $"{_folder}/{run.BackupId}/{file}";
 
@@ -103,21 +129,11 @@ public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
 
     private async Task RequireWholeLabAsync()
     {
-        const string ns = Lab.Namespace;
-        for (var ordinal = 0; ordinal < 3; ordinal++)
-        {
-            var member = ordinal;
-            await EventuallyAsync($"member {member} is Synced", async () => await WsrepStateAsync(member) == "Synced");
-            await EventuallyAsync(
-                $"member {member} is Ready", async () => IsReady(await Client.CoreV1.ReadNamespacedPodAsync($"mariadb-server-{member}", ns)));
-        }
+        await WholeCluster.WaitAsync(Client, SettleDeadline, CancellationToken.None);
 
-        var pods = await Client.CoreV1.ListNamespacedPodAsync(ns, labelSelector: "app.kubernetes.io/name=galera-backup");
-        Assert.Empty(pods.Items.Select(pod => pod.Metadata.Name));
-        var secrets = await Client.CoreV1.ListNamespacedSecretAsync(ns, labelSelector: "app.kubernetes.io/name=galera-backup");
-        Assert.Empty(secrets.Items.Select(secret => secret.Metadata.Name));
-        var leases = await Client.CoordinationV1.ListNamespacedLeaseAsync(ns);
-        Assert.DoesNotContain(leases.Items, lease => lease.Metadata.Name.StartsWith("galera-backup-", StringComparison.Ordinal));
+        // A kubelet may take a minute to give up a pod that was deleted while its container was about to start.
+        await EventuallyAsync("pods that were deleted are gone", async () => !await Remains.AnyPodIsEndingAsync(Client), EndingDeadline);
+        Assert.Empty(await Remains.InClusterAsync(Client));
         var partial = Path.Combine(BackupRoot, ".partial");
         Assert.Empty(Directory.Exists(partial) ? Directory.GetFileSystemEntries(partial) : []);
     }

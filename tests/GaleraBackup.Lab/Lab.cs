@@ -32,6 +32,9 @@ public sealed class Lab
     /// <summary>The path of the admin's kubeconfig.</summary>
     public string KubeConfig => Paths.KubeConfig;
 
+    /// <summary>The path of the certificate, in PEM, of the authority that has signed the database servers' own.</summary>
+    public string DatabaseAuthority => new Certificates(Paths).Authority;
+
     /// <summary>Null, or why there can be no lab on this machine, as a sentence. Asks nothing of the network and changes nothing.</summary>
     public static string? WhyItCannotRun() =>
         HostChanges.WhyNot() ?? Host(LabPaths.FromEnvironment(), out _).ConflictAsync(CancellationToken.None).GetAwaiter().GetResult();
@@ -145,6 +148,8 @@ public sealed class Lab
             throw new LabException($"something is still mounted below {Paths.State}; nothing was deleted. See findmnt");
         }
 
+        Cache.Discard(Paths.Faults);
+
         var undone = await host.UndoAsync(cancellationToken);
         if (undone.Count > 0)
         {
@@ -219,7 +224,7 @@ public sealed class Lab
         return path;
     }
 
-    private static string[] HostPackages => ["iproute2"];
+    private static string[] HostPackages => ["iproute2", "util-linux", "e2fsprogs", "libfaketime"];
 
     private static HostChanges Host(LabPaths paths, out HostJournal journal)
     {
@@ -286,6 +291,7 @@ public sealed class Lab
             await pods.RecoverFromCrashAsync(cancellationToken);
         }
 
+        await FaultRepair.OnMachineAsync(Paths, narrator, cancellationToken);
         var before = DateTime.UtcNow;
         var restarted = await StartAsync(plane[ControlPlane.Kubelet], narrator, cancellationToken);
         await ClusterManifests.ApplyAsync(client, Paths, cancellationToken);
@@ -296,6 +302,8 @@ public sealed class Lab
 
         await WaitForAsync(plane[ControlPlane.Kubelet], TimeSpan.FromSeconds(120),
             () => NodeIsReadyAsync(client, since: restarted ? before : DateTime.MinValue, cancellationToken), cancellationToken);
+        await FaultRepair.InClusterAsync(client, Paths, narrator, cancellationToken);
+
         // A kubelet that finds its containers running calls them not Ready until it has probed them again.
         await pods.WaitUntilReadyAsync(settle: restarted ? TimeSpan.FromSeconds(4) : TimeSpan.Zero, cancellationToken);
         narrator.Say($"The lab is up. KUBECONFIG={KubeConfig}");

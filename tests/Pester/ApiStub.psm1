@@ -1,5 +1,5 @@
 # A server that says there is one StatefulSet with one pod, whose address answers no SQL. It stands for no cluster: it only leads the module
-# as far as its SQL client where there is no lab, so that the isolation of that client is tested too.
+# as far as its SQL client where there is no lab: the isolation of that client is tested, and what the parameters lead to.
 
 $script:StatefulSets = @{
     kind = 'StatefulSetList'; apiVersion = 'apps/v1'; metadata = @{}
@@ -21,7 +21,7 @@ $script:Pods = @{
                 ownerReferences = @(@{ apiVersion = 'apps/v1'; kind = 'StatefulSet'; name = 'mariadb-server'; uid = '1'; controller = $true })
             }
             spec     = @{
-                nodeName = 'node-0'
+                nodeName = 'node-0'; securityContext = @{ runAsUser = 999; runAsGroup = 999 }
                 containers = @(@{
                         name = 'mariadb'; image = 'mariadb'; ports = @(@{ containerPort = 3306 })
                         volumeMounts = @(@{ name = 'mysql-data'; mountPath = '/var/lib/mysql' })
@@ -37,14 +37,18 @@ function Open-ApiStub {
     [CmdletBinding()]
     param(
         [Parameter(Mandatory)]
-        [int] $Port
+        [int] $Port,
+
+        # More that it answers: JSON by the end of the address.
+        [hashtable] $Answer = @{}
     )
 
+    $answers = @{ '/statefulsets' = $StatefulSets; '/pods' = $Pods } + $Answer
     $listener = [System.Net.HttpListener]::new()
     $listener.Prefixes.Add("http://127.0.0.1:$Port/")
     $listener.Start()
     $shell = [powershell]::Create().AddScript({
-            param($Listener, $StatefulSets, $Pods)
+            param($Listener, $Answers)
 
             while ($Listener.IsListening) {
                 try {
@@ -54,16 +58,14 @@ function Open-ApiStub {
                     return
                 }
 
-                $body = switch -Regex ($context.Request.Url.AbsolutePath) {
-                    '/statefulsets$' { $StatefulSets }
-                    '/pods$' { $Pods }
-                    default { '{"kind":"Status","apiVersion":"v1","status":"Failure","code":404,"message":"not found"}' }
-                }
-                $context.Response.StatusCode = $body.Contains('"code":404') ? 404 : 200
+                $path = $context.Request.Url.AbsolutePath
+                $body = $Answers[$path.Substring($path.LastIndexOf('/'))]
+                $context.Response.StatusCode = $body ? 200 : 404
+                $body ??= '{"kind":"Status","apiVersion":"v1","status":"Failure","code":404,"message":"not found"}'
                 $context.Response.ContentType = 'application/json'
                 $context.Response.Close([System.Text.Encoding]::UTF8.GetBytes($body), $false)
             }
-        }).AddArgument($listener).AddArgument($StatefulSets).AddArgument($Pods)
+        }).AddArgument($listener).AddArgument($answers)
     [pscustomobject]@{ Listener = $listener; Shell = $shell; Running = $shell.BeginInvoke() }
 }
 

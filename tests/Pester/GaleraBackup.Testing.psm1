@@ -1,4 +1,4 @@
-# What the Pester files share: records as the cmdlets emit them, folders in the vendor's layout, fresh processes, and the lab if it is up.
+# What the Pester files share: records as the cmdlets emit them, folders in the vendor's layout, and fresh processes.
 
 $script:ModulePath = [System.IO.Path]::GetFullPath("$PSScriptRoot/../../module/GaleraBackup")
 
@@ -30,8 +30,16 @@ function Get-SampleCluster {
 
         [string] $Namespace = 'openstack',
 
-        [string] $KubeConfig
+        [string] $KubeConfig,
+
+        # More of the scope that the report carries.
+        [hashtable] $Scope = @{}
     )
+
+    $whole = $Scope + @{ Namespace = $Namespace; StatefulSet = 'mariadb-server' }
+    if ($KubeConfig) {
+        $whole.KubeConfig = $KubeConfig
+    }
 
     $nodes = foreach ($number in $Ordinal) {
         $name = "mariadb-server-$number"
@@ -43,11 +51,19 @@ function Get-SampleCluster {
             Ready          = $State -eq 'Synced'
             Restarts       = 0
             Role           = 'primary'
+            Scope          = [GaleraBackup.ClusterScope] $whole
             PodSnapshot    = [GaleraBackup.PodSnapshot]@{
                 Name = $name; Namespace = $Namespace; Uid = [guid]::NewGuid(); Phase = 'Running'; StatefulSet = 'mariadb-server'; PodIP = '127.0.0.77'
+                Containers = [GaleraBackup.ContainerSnapshot[]]@([GaleraBackup.ContainerSnapshot]@{
+                        Name = 'mariadb'; Image = 'mariadb:10.11'
+                        Mounts = [GaleraBackup.MountSnapshot[]]@([GaleraBackup.MountSnapshot]::new('mysql-data', '/var/lib/mysql', $null))
+                    })
+                Volumes = [GaleraBackup.VolumeSnapshot[]]@([GaleraBackup.VolumeSnapshot]::new('mysql-data', 'persistentVolumeClaim', "mysql-data-$name", $null))
             }
             Layout         = [GaleraBackup.MariaDbLayout]@{
                 Container = 'mariadb'; Image = 'mariadb:10.11'; DataClaim = "mysql-data-$name"; DataMountPath = '/var/lib/mysql'
+                RunAsUser = 999; RunAsGroup = 999
+                BackupLogin = [GaleraBackup.LoginReference]::Parse('backup@mariadb-backup-user')
             }
             Wsrep          = [GaleraBackup.WsrepStatus]@{
                 Ready             = $true
@@ -56,14 +72,10 @@ function Get-SampleCluster {
                 LocalState        = @{ 'Synced' = 4; 'Donor/Desynced' = 2; 'Joining' = 1 }[$State]
                 LocalStateComment = $State
                 ClusterSize       = $Ordinal.Count
+                DataDirectory     = '/var/lib/mysql/'
                 Desync            = $State -eq 'Donor/Desynced'
             }
         }
-    }
-
-    $scope = @{ Namespace = $Namespace; StatefulSet = 'mariadb-server' }
-    if ($KubeConfig) {
-        $scope.KubeConfig = $KubeConfig
     }
 
     [GaleraBackup.GaleraCluster]@{
@@ -75,7 +87,7 @@ function Get-SampleCluster {
                 [GaleraBackup.HealthFinding]::new($id, 'Error', "mariadb-server-$($Ordinal[0])", "Something is wrong: $id.")
             })
         CheckedAt   = [DateTimeOffset]::UtcNow
-        Scope       = [GaleraBackup.ClusterScope] $scope
+        Scope       = [GaleraBackup.ClusterScope] $whole
     }
 }
 
@@ -87,10 +99,15 @@ function Get-SampleReplica {
 
         [switch] $Unsafe,
 
-        [string] $KubeConfig
+        # Ids of Warning findings about the desync.
+        [string[]] $Finding = @(),
+
+        [string] $KubeConfig,
+
+        [hashtable] $Scope = @{}
     )
 
-    $cluster = Get-SampleCluster -KubeConfig $KubeConfig -State ($Desynced ? 'Donor/Desynced' : 'Synced')
+    $cluster = Get-SampleCluster -KubeConfig $KubeConfig -Scope $Scope -State ($Desynced ? 'Donor/Desynced' : 'Synced')
     $replica = @{
         Cluster    = $cluster
         Node       = $cluster.Nodes[-1]
@@ -98,7 +115,12 @@ function Get-SampleReplica {
         Unsafe     = [bool] $Unsafe
     }
     if ($Desynced) {
-        $replica.Desync = [GaleraBackup.DesyncRecord]@{ RunId = 'another'; DesyncedAt = [DateTimeOffset]::UtcNow; CountBefore = 0 }
+        $replica.Desync = [GaleraBackup.DesyncRecord]@{
+            RunId = 'another'; DesyncedAt = [DateTimeOffset]::UtcNow; CountBefore = 0
+            Findings = [GaleraBackup.HealthFinding[]]@(foreach ($id in $Finding) {
+                    [GaleraBackup.HealthFinding]::new($id, 'Warning', 'mariadb-server-2', "Something was found: $id.")
+                })
+        }
     }
 
     [GaleraBackup.BackupReplica] $replica
@@ -115,7 +137,14 @@ function Get-SampleRun {
 
         [switch] $Desynced,
 
-        [string] $KubeConfig
+        [string[]] $Finding = @(),
+
+        # Seconds that each phase took, by its name. All of them succeeded.
+        [System.Collections.IDictionary] $Phase = @{},
+
+        [string] $KubeConfig,
+
+        [hashtable] $Scope = @{}
     )
 
     $started = [DateTimeOffset]::new(2026, 1, 31, 1, 0, 0, 0, [TimeSpan]::Zero)
@@ -128,7 +157,10 @@ function Get-SampleRun {
         StartedAt   = $started
         FinishedAt  = $started.AddSeconds(90)
         StoredBytes = 3MB
-        Replica     = Get-SampleReplica -Unsafe:$Unsafe -Desynced:$Desynced -KubeConfig $KubeConfig
+        Phases      = [GaleraBackup.PhaseResult[]]@(foreach ($name in $Phase.Keys) {
+                [GaleraBackup.PhaseResult]::new($name, 'Succeeded', [TimeSpan]::FromSeconds($Phase[$name]))
+            })
+        Replica     = Get-SampleReplica -Unsafe:$Unsafe -Desynced:$Desynced -Finding $Finding -KubeConfig $KubeConfig -Scope $Scope
     }
 }
 
@@ -226,41 +258,6 @@ function Get-CaughtError {
     catch {
         $PSItem
     }
-}
-
-function Get-Lab {
-    # For a test that needs the lab: emits where it is. Where it does not answer the test ends here: as skipped, or as failed where
-    # GALERABACKUP_REQUIRE_LAB=1 demands it.
-    [CmdletBinding()]
-    param()
-
-    $state = $env:GALERABACKUP_LAB_STATE ? $env:GALERABACKUP_LAB_STATE : '/var/lib/galerabackup-lab'
-    $kubeConfig = Join-Path -Path $state -ChildPath 'kubeconfig'
-    $whyNot = "there is no $kubeConfig"
-    if (Test-Path -LiteralPath $kubeConfig) {
-        $server = [uri](Select-String -LiteralPath $kubeConfig -Pattern 'server:\s*"?([^"\s]+)').Matches[0].Groups[1].Value
-        $client = [System.Net.Sockets.TcpClient]::new()
-        try {
-            $client.Connect($server.Host, $server.Port)
-            $whyNot = $null
-        }
-        catch {
-            $whyNot = "its API server does not listen on $($server.Authority)"
-        }
-        finally {
-            $client.Dispose()
-        }
-    }
-
-    if (-not $whyNot) {
-        return @{ KubeConfig = $kubeConfig; Namespace = 'openstack' }
-    }
-
-    if ($env:GALERABACKUP_REQUIRE_LAB -eq '1') {
-        throw "The lab is required and is not up: $whyNot."
-    }
-
-    Set-ItResult -Skipped -Because "the lab is not up: $whyNot"
 }
 
 Export-ModuleMember -Function *

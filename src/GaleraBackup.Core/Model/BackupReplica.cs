@@ -42,6 +42,9 @@ public sealed record DesyncRecord
     /// <summary>wsrep_desync_count before it.</summary>
     public required int CountBefore { get; init; }
 
+    /// <summary>From wsrep_desync=ON until it was out of its Services.</summary>
+    public TimeSpan LeavingDuration { get; init; }
+
     /// <summary>When the server was Synced again (UTC); null while it is desynced.</summary>
     public DateTimeOffset? SyncedAt { get; init; }
 

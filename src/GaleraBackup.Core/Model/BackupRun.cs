@@ -141,6 +141,16 @@ public sealed record BackupRun
     public IReadOnlyList<string> Log { get; init; } = [];
 
     public required BackupReplica Replica { get; init; }
+    public ClusterScope Scope => Replica.Scope;
+
+    /// <summary>The same once its replica was put back, or was not.</summary>
+    public BackupRun WithResync(BackupReplica replica, Outcome outcome, TimeSpan duration, DateTimeOffset now) => this with
+    {
+        Replica = replica,
+        Resync = outcome,
+        FinishedAt = now,
+        Phases = [.. Phases.Select(phase => phase.Phase == BackupPhase.Resync ? new PhaseResult(BackupPhase.Resync, outcome, duration) : phase)],
+    };
 
     public override string ToString() => $"{BackupId} ({Backup})";
 }

@@ -65,4 +65,8 @@ public sealed record ClusterScope
 
     /// <summary>The same by reference; -BackupCredential comes first.</summary>
     public LoginReference? BackupCredentialSecret { get; init; }
+
+    /// <summary>The same with another login for mariadb-backup; with neither, the one that it has.</summary>
+    public ClusterScope WithBackupLogin(SqlLogin? typed, LoginReference? secret) =>
+        (typed, secret) is (null, null) ? this : this with { BackupCredential = typed, BackupCredentialSecret = secret };
 }

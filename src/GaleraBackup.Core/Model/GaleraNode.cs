@@ -37,5 +37,8 @@ public sealed record GaleraNode
 
     public required PodSnapshot PodSnapshot { get; init; }
 
+    /// <summary>The way to its cluster.</summary>
+    public ClusterScope? Scope { get; init; }
+
     public override string ToString() => Pod;
 }

@@ -64,8 +64,14 @@ public sealed record WsrepStatus
     /// <summary>wsrep_cluster_state_uuid</summary>
     public string ClusterStateUuid { get; init; } = "";
 
-    /// <summary>wsrep_cluster_conf_id: number of the membership this node sees. Differs between the halves of a split.</summary>
+    /// <summary>
+    /// wsrep_cluster_conf_id: number of the membership this node sees. Both halves of a split count on from the same number, so it may be
+    /// equal on them.
+    /// </summary>
     public long ClusterConfId { get; init; }
+
+    /// <summary>wsrep_incoming_addresses: the members of this node's component, which the halves of a split do not share. In no order.</summary>
+    public IReadOnlyList<string> Members { get; init; } = [];
 
     /// <summary>wsrep_desync_count: how many reasons keep the node desynced (by hand, SST, BACKUP STAGE).</summary>
     public int DesyncCount { get; init; }

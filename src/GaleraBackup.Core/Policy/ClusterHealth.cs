@@ -2,7 +2,7 @@ namespace GaleraBackup.Policy;
 
 /// <summary>
 /// Decides whether a Galera cluster can spare a node for a backup. Equal size is not enough: the two halves of a split can agree on
-/// it, so the state UUID and the membership number must be equal on all nodes too.
+/// it, and count on from the same membership number, so the state UUID, that number and the members must be equal on all nodes too.
 /// </summary>
 public static class ClusterHealth
 {
@@ -37,7 +37,9 @@ public static class ClusterHealth
         var members = nodes.Where(node => node.Wsrep is { On: true, ClusterStatus: "Primary" }).ToList();
         AddIfSizeDiffers(findings, members, replicas);
         AddIfSplit(findings, members, FindingSeverity.Error, "ClusterUuidDiffers", "wsrep_cluster_state_uuid", wsrep => wsrep.ClusterStateUuid, "Resolve the split first.");
-        AddIfSplit(findings, members, FindingSeverity.Error, "MembershipDiffers", "wsrep_cluster_conf_id", wsrep => wsrep.ClusterConfId.ToString(null, null), "Resolve the split first.");
+        AddIfSplit(
+            findings, members, FindingSeverity.Error, "MembershipDiffers", "the membership (wsrep_cluster_conf_id, wsrep_incoming_addresses)",
+            wsrep => $"{wsrep.ClusterConfId.ToString(null, null)} ({string.Join(", ", wsrep.Members.Order(StringComparer.Ordinal))})", "Resolve the split first.");
         AddIfSplit(findings, members, FindingSeverity.Warning, "VersionsDiffer", "version", wsrep => wsrep.Version, "Finish the upgrade: a backup restores to the version of its own node.");
         AddIfQuorumIsShort(findings, replicas);
         return [.. findings.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Pod, StringComparer.Ordinal)];

@@ -57,7 +57,7 @@ public static class ReplicaSelection
         return new GaleraBackupException(
             "ClusterUnsafe", FailureKind.Refused,
             $"{cluster} cannot spare a node for a backup:{string.Concat(errors.Select(error => $"{Environment.NewLine}  {error}"))}",
-            "Mend what Test-GaleraCluster reports. To take a backup all the same, use -AllowUnsafeBackup.",
+            "Mend what Test-GaleraCluster reports. To go on all the same, use -AllowUnsafeBackup, or with Set-WsrepDesync On -Pod, -Force.",
             cluster);
     }
 

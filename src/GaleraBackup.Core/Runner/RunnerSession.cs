@@ -10,7 +10,8 @@ namespace GaleraBackup.Runner;
 /// </summary>
 public sealed class RunnerSession : IAsyncDisposable
 {
-    private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(45);
+    /// <summary>A kubelet may keep a pod that is deleted while its container starts for most of a minute (seen on 1.20: 47 s).</summary>
+    private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(90);
 
     /// <summary>For a command in a pod that only passes a word.</summary>
     private static readonly TimeSpan ExecTimeout = TimeSpan.FromSeconds(60);

@@ -91,6 +91,7 @@ public static class BackupWorkflow
             "ReplicaNotDesynced", FailureKind.Refused, $"{replica} is not desynced by this module, or not any more.",
             "Pipe it through Set-WsrepDesync -State On -PassThru first.", replica);
         var phases = new PhaseRecorder(context.Clock);
+        phases.Note(BackupPhase.Desync, Outcome.Succeeded, replica.Desync.LeavingDuration);
         var run = Begin(replica, options, runId, context.Now);
         try
         {

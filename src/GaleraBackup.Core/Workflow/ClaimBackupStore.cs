@@ -11,7 +11,8 @@ public sealed class ClaimBackupStore : IBackupStore
 
     /// <summary>For one listing, or the removal of one backup, on a slow volume.</summary>
     private static readonly TimeSpan CallTimeout = TimeSpan.FromMinutes(30);
-    private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(45);
+    /// <summary>A kubelet may keep a pod that is deleted while its container starts for most of a minute (seen on 1.20: 47 s).</summary>
+    private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(90);
 
     private readonly BackupContext _context;
     private readonly RunnerPod _pod;

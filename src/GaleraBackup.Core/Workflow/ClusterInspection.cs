@@ -12,12 +12,14 @@ public static class ClusterInspection
     private static readonly TimeSpan NodeTimeout = TimeSpan.FromSeconds(15);
 
     /// <exception cref="GaleraBackupException">
-    /// <c>ClusterNotFound</c>, <c>ClusterAmbiguous</c>, and what the API raises. What ails a single node is a finding, not an error.
+    /// <c>ClusterNotFound</c>, <c>ClusterAmbiguous</c>, and what the API raises: a right that is missing is missing for all nodes. What ails a
+    /// single node is a finding, not an error.
     /// </exception>
     public static async Task<GaleraCluster> InspectAsync(BackupContext context, ClusterScope scope, CancellationToken cancellationToken)
     {
         var ns = scope.Namespace ?? context.Kubernetes.DefaultNamespace;
         var statefulSet = await FindStatefulSetAsync(context, ns, scope.StatefulSet, cancellationToken).ConfigureAwait(false);
+        scope = scope with { Namespace = ns, StatefulSet = statefulSet.Name };
         var pods = await context.Kubernetes.ListPodsAsync(ns, statefulSet.Selector, cancellationToken).ConfigureAwait(false);
         var own = pods.Where(pod => pod.StatefulSet == statefulSet.Name).OrderBy(pod => Discovery.Ordinal(pod.Name)).ToList();
 
@@ -33,7 +35,7 @@ public static class ClusterInspection
             Nodes = nodes,
             Findings = ClusterHealth.Evaluate(statefulSet.Replicas, nodes, now, statefulSet.RollingOut),
             CheckedAt = now,
-            Scope = scope with { Namespace = ns, StatefulSet = statefulSet.Name },
+            Scope = scope,
         };
     }
 
@@ -81,6 +83,7 @@ public static class ClusterInspection
             Role = pod.Labels.GetValueOrDefault(RoleLabel.Name),
             Layout = layout,
             PodSnapshot = pod,
+            Scope = scope,
         };
         if (layout is null)
         {
@@ -101,7 +104,7 @@ public static class ClusterInspection
                 return node with { Wsrep = await session.ReadStatusAsync(cancellationToken).ConfigureAwait(false) };
             }
         }
-        catch (GaleraBackupException exception)
+        catch (GaleraBackupException exception) when (exception.ErrorId != "ApiForbidden")
         {
             return node with { Problem = Problem(exception.ErrorId, $"{exception.Message} {exception.Recommendation}") };
         }

@@ -167,9 +167,13 @@ public sealed class DesyncSession : IAsyncDisposable
             _context.Clock, remaining > TimeSpan.Zero ? remaining : TimeSpan.Zero, ResyncTimedOut,
             async token =>
             {
-                await _context.Kubernetes.WatchPodAsync(Replica.Namespace, Replica.Pod, token)
+                var ready = await _context.Kubernetes.WatchPodAsync(Replica.Namespace, Replica.Pod, token)
                     .FirstAsync(pod => pod is { Ready: true }, token).ConfigureAwait(false);
-                Replica = Replica with { Desync = Replica.Desync is { } desync ? desync with { ReadyAt = _context.Now } : null };
+                Replica = Replica with
+                {
+                    Node = Replica.Node with { Ready = true, Phase = ready!.Phase, PodSnapshot = ready },
+                    Desync = Replica.Desync is { } desync ? desync with { ReadyAt = _context.Now } : null,
+                };
                 _context.Progress.Progress(new WorkflowProgress("Resynchronising", $"{Replica.Pod} is Ready", Completed: true));
                 return Replica;
             },
@@ -252,6 +256,7 @@ public sealed class DesyncSession : IAsyncDisposable
 
         _context.Progress.Progress(new WorkflowProgress("Desynchronising", $"{pod}: wsrep_desync=ON"));
         await Lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
+        var began = _context.Clock.GetTimestamp();
         await TakeOutAsync(target.Wsrep!.DesyncCount, cancellationToken).ConfigureAwait(false);
         _context.Progress.Verbose($"{pod} is Donor/Desynced; waiting until it is NotReady and out of {string.Join(", ", services)}.");
         if (await ServiceExit.WaitAsync(_context, Replica, services, cancellationToken).ConfigureAwait(false) is { } finding)
@@ -264,6 +269,7 @@ public sealed class DesyncSession : IAsyncDisposable
         }
 
         _context.Progress.Progress(new WorkflowProgress("Desynchronising", pod, Completed: true));
+        Replica = Replica with { Desync = Replica.Desync! with { LeavingDuration = _context.Clock.GetElapsedTime(began) } };
         return Replica;
     }
 
@@ -276,7 +282,7 @@ public sealed class DesyncSession : IAsyncDisposable
                 throw refusal;
             }
 
-            _context.Progress.Warning($"{refusal.Message} Desynchronised all the same, as -AllowUnsafeBackup has it.");
+            _context.Progress.Warning($"{refusal.Message} Desynchronised all the same, as was asked for.");
         }
     }
 
@@ -291,9 +297,10 @@ public sealed class DesyncSession : IAsyncDisposable
             throw DesyncGuard.AlreadyDesynced(Replica, countBefore + 1);
         }
 
-        await _server.WaitAsync(status => status.LocalState == WsrepStatus.DonorDesynced, cancellationToken).ConfigureAwait(false);
+        var left = await _server.WaitAsync(status => status.LocalState == WsrepStatus.DonorDesynced, cancellationToken).ConfigureAwait(false);
         Replica = Replica with
         {
+            Node = Replica.Node with { Wsrep = left },
             Desync = new DesyncRecord { RunId = RunId, DesyncedAt = _context.Now, CountBefore = countBefore },
         };
     }
@@ -386,7 +393,8 @@ public sealed class DesyncSession : IAsyncDisposable
         }
 
         // OFF is not yet Synced: the node passes through Joined.
-        await _server.WaitAsync(status => status.LocalState == WsrepStatus.Synced, cancellationToken).ConfigureAwait(false);
+        var back = await _server.WaitAsync(status => status.LocalState == WsrepStatus.Synced, cancellationToken).ConfigureAwait(false);
+        Replica = Replica with { Node = Replica.Node with { Wsrep = back } };
     }
 
     private GaleraBackupException DesyncTimedOut() => new(

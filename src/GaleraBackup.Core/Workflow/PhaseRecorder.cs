@@ -25,6 +25,8 @@ internal sealed class PhaseRecorder(TimeProvider clock)
         }
     }
 
-    private void Note(BackupPhase phase, Outcome outcome, long began) =>
-        _done[phase] = new PhaseResult(phase, outcome, clock.GetElapsedTime(began));
+    /// <summary>A phase that was done elsewhere.</summary>
+    public void Note(BackupPhase phase, Outcome outcome, TimeSpan duration) => _done[phase] = new PhaseResult(phase, outcome, duration);
+
+    private void Note(BackupPhase phase, Outcome outcome, long began) => Note(phase, outcome, clock.GetElapsedTime(began));
 }

@@ -12,7 +12,7 @@ internal static class WsrepStatusReader
     public const string Statement = """
         SHOW GLOBAL STATUS WHERE Variable_name IN (
           'wsrep_ready', 'wsrep_connected', 'wsrep_cluster_status', 'wsrep_local_state', 'wsrep_local_state_comment', 'wsrep_cluster_size',
-          'wsrep_cluster_state_uuid', 'wsrep_cluster_conf_id', 'wsrep_desync_count', 'wsrep_local_recv_queue', 'wsrep_last_committed', 'Uptime');
+          'wsrep_cluster_state_uuid', 'wsrep_cluster_conf_id', 'wsrep_incoming_addresses', 'wsrep_desync_count', 'wsrep_local_recv_queue', 'wsrep_last_committed', 'Uptime');
         SHOW GLOBAL VARIABLES WHERE Variable_name IN (
           'wsrep_on', 'wsrep_desync', 'wsrep_provider_options', 'version', 'datadir', 'hostname',
           'innodb_data_home_dir', 'innodb_data_file_path', 'innodb_log_group_home_dir', 'innodb_undo_directory', 'aria_log_dir_path',
@@ -47,6 +47,7 @@ internal static class WsrepStatusReader
             ClusterSize = (int)Number("wsrep_cluster_size"),
             ClusterStateUuid = Text("wsrep_cluster_state_uuid"),
             ClusterConfId = Number("wsrep_cluster_conf_id"),
+            Members = Text("wsrep_incoming_addresses").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
             DesyncCount = (int)Number("wsrep_desync_count"),
             Desync = IsOn("wsrep_desync"),
             ReceiveQueue = Number("wsrep_local_recv_queue"),

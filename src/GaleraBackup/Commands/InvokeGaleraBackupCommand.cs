@@ -10,12 +10,6 @@ namespace GaleraBackup.Commands;
 [OutputType(typeof(BackupRun))]
 public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
 {
-    private const string ByCluster = nameof(ByCluster);
-
-    /// <summary>The report of Test-GaleraCluster; the cluster is checked anew.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ByCluster)]
-    public GaleraCluster Cluster { get; set; } = null!;
-
     /// <summary>The claim that takes the backup.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
@@ -88,17 +82,13 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
     [ValidateNotNull]
     public LoginReference? BackupCredentialSecret { get; set; }
 
-    private protected override ClusterScope Scope => (ParameterSetName == ByCluster ? Cluster.Scope : base.Scope) with
-    {
-        BackupCredential = Login(BackupCredential),
-        BackupCredentialSecret = BackupCredentialSecret,
-    };
+    private protected override ClusterScope Target => base.Target.WithBackupLogin(Login(BackupCredential), BackupCredentialSecret);
 
     protected override void ProcessRecord()
     {
         var request = new BackupRequest
         {
-            Scope = Scope,
+            Scope = Target,
             AllowUnsafe = AllowUnsafeBackup,
             KeepLast = KeepLast,
             Desync = new DesyncOptions

@@ -55,7 +55,7 @@ public sealed class RemoveOldBackupCommand : ClusterCmdlet
                     BackupRun.Replica.Scope, BackupRun.BackupClaim, BackupRun.BackupPath, BackupRun.Replica.Node, sink, token));
                 break;
             default:
-                var scope = Scope;
+                var scope = Target;
                 Prune((sink, token) => OpenClaimAsync(scope, BackupClaim, BackupPath, node: null, sink, token));
                 break;
         }

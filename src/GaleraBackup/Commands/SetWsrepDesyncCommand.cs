@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Management.Automation;
 using GaleraBackup.Binding;
 using GaleraBackup.Policy;
@@ -100,7 +101,14 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
 
     private BackupReplica FindReplica()
     {
-        var scope = Scope;
+        if (Scope is null && Namespace is null && MyInvocation.ExpectingInput)
+        {
+            // A pod's name alone came down the pipeline: there may be one of that name in the context's namespace, too.
+            ThrowTerminatingError(new GaleraBackupException(
+                "ClusterNotNamed", FailureKind.Refused, $"Nothing says of which cluster pod '{Pod}' is.", "Name it with -Namespace.", Pod).ToErrorRecord());
+        }
+
+        var scope = Target;
         return Run(scope, async (context, token) => ReplicaSelection.ByName(
             await ClusterInspection.InspectAsync(context, scope, token).ConfigureAwait(false), Pod, allowUnsafe: Force));
     }
@@ -136,28 +144,39 @@ public sealed class SetWsrepDesyncCommand : ClusterCmdlet
 
     private void Resync(BackupReplica replica)
     {
+        if (ParameterSetName == ByRun && BackupRun is { Resync: Outcome.Succeeded, Replica.Desync.SyncedAt: not null })
+        {
+            WriteVerbose($"{replica} was put back by its run.");
+            Emit(replica, Outcome.Skipped, TimeSpan.Zero);
+            return;
+        }
+
+        var began = Stopwatch.GetTimestamp();
         try
         {
             var (resynced, outcome) = RunOrThrow((sink, token) => OpenSessions.PutBackAsync(replica, Options, Force, sink, token));
-            Emit(resynced, outcome);
+            Emit(resynced, outcome, Stopwatch.GetElapsedTime(began));
         }
         catch (GaleraBackupException exception)
         {
             // A run goes on down the pipeline with the truth about it: a late resync does not make its backup bad.
             if (ParameterSetName == ByRun)
             {
-                Emit(replica, BackupWorkflow.OutcomeOf(exception));
+                Emit(replica, BackupWorkflow.OutcomeOf(exception), Stopwatch.GetElapsedTime(began));
             }
 
             WriteError(exception.ToErrorRecord());
         }
     }
 
-    private void Emit(BackupReplica replica, Outcome resync)
+    private void Emit(BackupReplica replica, Outcome resync, TimeSpan duration)
     {
         if (PassThru)
         {
-            WriteObject(ParameterSetName == ByRun ? BackupRun with { Replica = replica, Resync = resync } : replica);
+            // Nothing to undo changes nothing of what the run already knows.
+            WriteObject(ParameterSetName != ByRun ? replica
+                : resync == Outcome.Skipped ? BackupRun
+                : BackupRun.WithResync(replica, resync, duration, DateTimeOffset.UtcNow));
         }
     }
 }

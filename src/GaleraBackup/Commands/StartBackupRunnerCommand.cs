@@ -63,7 +63,10 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
             StartTimeout = RunnerStartTimeout,
             Timeout = Timeout,
         };
-        var replica = Replica with { Cluster = Replica.Cluster with { Scope = ScopeOfRunner } };
+        var replica = Replica with
+        {
+            Cluster = Replica.Cluster with { Scope = Replica.Scope.WithBackupLogin(ClusterCmdlet.Login(BackupCredential), BackupCredentialSecret) },
+        };
         if (!ShouldProcess(Describe(replica, options), "Run mariadb-backup"))
         {
             return;
@@ -76,12 +79,6 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
             WriteError(error.ToErrorRecord(run));
         }
     }
-
-    private ClusterScope ScopeOfRunner => Replica.Scope with
-    {
-        BackupCredential = ClusterCmdlet.Login(BackupCredential) ?? Replica.Scope.BackupCredential,
-        BackupCredentialSecret = BackupCredentialSecret ?? Replica.Scope.BackupCredentialSecret,
-    };
 
     private string Describe(BackupReplica replica, RunnerOptions options)
     {

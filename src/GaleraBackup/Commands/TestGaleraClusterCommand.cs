@@ -8,19 +8,13 @@ namespace GaleraBackup.Commands;
 [OutputType(typeof(GaleraCluster), typeof(bool))]
 public sealed class TestGaleraClusterCommand : ClusterCmdlet
 {
-    private const string ByCluster = nameof(ByCluster);
-
-    /// <summary>An earlier report: the same cluster is checked anew.</summary>
-    [Parameter(Mandatory = true, ValueFromPipeline = true, ParameterSetName = ByCluster)]
-    public GaleraCluster Cluster { get; set; } = null!;
-
     /// <summary>Only true or false.</summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
 
     protected override void ProcessRecord()
     {
-        var scope = ParameterSetName == ByCluster ? Cluster.Scope : Scope;
+        var scope = Target;
         var cluster = Run(scope, (context, token) => ClusterInspection.InspectAsync(context, scope, token));
         WriteObject(Quiet ? cluster.IsSafe : cluster);
     }

@@ -148,7 +148,21 @@ public sealed class ClusterHealthTests
         var finding = Assert.Single(Evaluate(4, nodes));
 
         Assert.Equal(("MembershipDiffers", FindingSeverity.Error), (finding.Id, finding.Severity));
-        Assert.Contains("8 on mariadb-server-0, mariadb-server-1; 9 on mariadb-server-2, mariadb-server-3", finding.Message, StringComparison.Ordinal);
+        Assert.Contains("8 () on mariadb-server-0, mariadb-server-1; 9 () on mariadb-server-2, mariadb-server-3", finding.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Seen on the lab: a split counts up by one on either side.</summary>
+    [Fact]
+    public void Halves_with_equal_numbers_are_found_by_their_members()
+    {
+        static WsrepStatus Half(WsrepStatus wsrep, params string[] members) => wsrep with { ClusterSize = 4, ClusterConfId = 8, Members = members };
+        GaleraNode[] nodes =
+        [
+            Make.Node(0, wsrep => Half(wsrep, "10.0.0.10:3306", "10.0.0.11:3306")), Make.Node(1, wsrep => Half(wsrep, "10.0.0.11:3306", "10.0.0.10:3306")),
+            Make.Node(2, wsrep => Half(wsrep, "10.0.0.12:3306", "10.0.0.13:3306")), Make.Node(3, wsrep => Half(wsrep, "10.0.0.12:3306", "10.0.0.13:3306")),
+        ];
+
+        Assert.Equal("MembershipDiffers", Assert.Single(Evaluate(4, nodes)).Id);
     }
 
     [Fact]

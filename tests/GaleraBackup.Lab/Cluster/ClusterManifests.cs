@@ -2,6 +2,7 @@ using System.Net;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using GaleraBackup.Lab.Machine;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -30,6 +31,8 @@ public static class ClusterManifests
         await CreateLabConfigAsync(client, cancellationToken);
         var configuration = Configuration();
         await ApplyAsync(client, configuration, cancellationToken);
+        await ApplyAsync(client, ServerCertificate(paths), cancellationToken);
+        await ApplyDisruptionBudgetAsync(client, cancellationToken);
         foreach (var item in Load("20-mariadb.yaml"))
         {
             if (item is V1StatefulSet set)
@@ -83,6 +86,52 @@ public static class ClusterManifests
         Metadata = new V1ObjectMeta { Name = "mariadb-galera", NamespaceProperty = ClusterNames.Namespace },
         Data = new[] { "entrypoint.sh", "readiness.sh", "lab.cnf" }.ToDictionary(name => name, ReadResource),
     };
+
+    private static V1Secret ServerCertificate(LabPaths paths)
+    {
+        var certificates = new Certificates(paths);
+        var (certificate, key) = certificates.OfDatabase();
+        return new V1Secret
+        {
+            ApiVersion = V1Secret.KubeApiVersion,
+            Kind = V1Secret.KubeKind,
+            Metadata = new V1ObjectMeta { Name = "mariadb-tls", NamespaceProperty = ClusterNames.Namespace },
+            Type = "kubernetes.io/tls",
+            StringData = new Dictionary<string, string>
+            {
+                ["ca.crt"] = File.ReadAllText(certificates.Authority),
+                ["tls.crt"] = certificate,
+                ["tls.key"] = key,
+            },
+        };
+    }
+
+    // policy/v1 came with Kubernetes 1.21; the client has no type for what was before.
+    private static Task ApplyDisruptionBudgetAsync(IKubernetes client, CancellationToken cancellationToken)
+    {
+        var budget = new
+        {
+            apiVersion = "policy/v1beta1",
+            kind = "PodDisruptionBudget",
+            metadata = new { name = ClusterNames.DisruptionBudget, @namespace = ClusterNames.Namespace },
+            spec = new
+            {
+                maxUnavailable = 1,
+                selector = new
+                {
+                    matchLabels = new Dictionary<string, string>
+                    {
+                        ["application"] = "mariadb",
+                        ["component"] = "server",
+                        ["release_group"] = "mariadb",
+                    },
+                },
+            },
+        };
+        return client.CustomObjects.PatchNamespacedCustomObjectAsync(
+            new V1Patch(budget, V1Patch.PatchType.ApplyPatch), "policy", "v1beta1", ClusterNames.Namespace, "poddisruptionbudgets",
+            ClusterNames.DisruptionBudget, fieldManager: Manager, force: true, cancellationToken: cancellationToken);
+    }
 
     private static string HashOf(V1ConfigMap configuration)
     {

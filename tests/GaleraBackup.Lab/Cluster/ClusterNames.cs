@@ -19,6 +19,8 @@ public static class ClusterNames
     public const string PrimaryService = "mariadb-primary";
     public const string DiscoveryService = "mariadb-discovery";
 
+    public const string DisruptionBudget = "mariadb-server";
+
     public const string BackupClaim = Lab.BackupClaim;
     public const string AdminSecret = "mariadb-dbadmin-password";
     public const string BackupSecret = "mariadb-backup-user";

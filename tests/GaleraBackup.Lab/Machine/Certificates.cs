@@ -65,13 +65,54 @@ internal sealed class Certificates(LabPaths paths)
         Directory.Move(folder, paths.Pki);
     }
 
+    /// <summary>
+    /// The certificate and the key of the database servers, made where they are not there yet. It names every member, by name and by every
+    /// address that a pod may get; a port-forward's end on this machine, too.
+    /// </summary>
+    public (string Certificate, string Key) OfDatabase()
+    {
+        const string Name = "mariadb-server";
+        var (certificate, key) = (File($"{Name}.crt"), File($"{Name}.key"));
+        if (!System.IO.File.Exists(key))
+        {
+            var names = new SubjectAlternativeNameBuilder();
+            foreach (var member in Enumerable.Range(0, ClusterNames.Replicas).Select(ClusterNames.Pod))
+            {
+                names.AddDnsName(member);
+            }
+
+            names.AddDnsName("localhost");
+            names.AddDnsName($"*.{ClusterNames.DiscoveryService}.{ClusterNames.Namespace}.svc.cluster.local");
+            names.AddIpAddress(IPAddress.Loopback);
+            foreach (var address in LabNetwork.PodAddresses)
+            {
+                names.AddIpAddress(address);
+            }
+
+            using var authority = X509Certificate2.CreateFromPemFile(File("ca.crt"), File("ca.key"));
+            var issued = Issue(authority, Name, [], ServerAuthentication, names);
+            System.IO.File.Delete(certificate);
+            Save(paths.Pki, Name, issued);
+        }
+
+        return (System.IO.File.ReadAllText(certificate), System.IO.File.ReadAllText(key));
+    }
+
+    /// <summary>Writes a kubeconfig for whoever the token says.</summary>
+    public void WriteTokenKubeConfig(string path, string token) => WriteKubeConfigWith(path, $"token: {token}");
+
     /// <summary>Writes a kubeconfig for a user, whom the API server knows by a certificate made for this file.</summary>
     public void WriteKubeConfig(string path, string user, params string[] groups)
     {
         using var authority = X509Certificate2.CreateFromPemFile(File("ca.crt"), File("ca.key"));
         var (certificate, key) = Issue(authority, user, groups, ClientAuthentication);
-        static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+        WriteKubeConfigWith(path, $"client-certificate-data: {Base64(certificate)}", $"client-key-data: {Base64(key)}");
+    }
 
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+
+    private void WriteKubeConfigWith(string path, params string[] credentials)
+    {
         var temporary = path + ".new";
         System.IO.File.Delete(temporary);
         WriteSecret(temporary, $"""
@@ -85,8 +126,7 @@ internal sealed class Certificates(LabPaths paths)
             users:
             - name: lab
               user:
-                client-certificate-data: {Base64(certificate)}
-                client-key-data: {Base64(key)}
+                {string.Join("\n    ", credentials)}
             contexts:
             - name: lab
               context:

@@ -3,6 +3,8 @@ namespace GaleraBackup.Lab.Machine;
 /// <summary>The lab's containerd, through its own command, and what is left of containers when it has been killed.</summary>
 internal sealed class Containers(LabPaths paths, LabParts parts)
 {
+    private const string Withheld = "-withheld";
+
     private string[] Ctr(params string[] arguments) => ["--address", paths.ContainerdSocket, "--namespace", "k8s.io", .. arguments];
 
     public async Task<bool> AnswersAsync(CancellationToken cancellationToken) =>
@@ -11,6 +13,8 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
     /// <summary>Imports the images that are not there, or not as the cache has them now.</summary>
     public async Task ImportAsync(Narrator narrator, CancellationToken cancellationToken)
     {
+        await RestoreWithheldAsync(cancellationToken);
+
         // The folder's name says what the images are made from.
         var marker = Path.Combine(paths.State, "containerd", "imported");
         var source = Path.GetFileName(parts.Images);
@@ -23,6 +27,29 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
         }
 
         await File.WriteAllTextAsync(marker, source, cancellationToken);
+    }
+
+    /// <summary>Leaves an image without its name; another name keeps its layers from being collected.</summary>
+    public async Task WithholdAsync(string image, CancellationToken cancellationToken)
+    {
+        await Tool.RunAsync(parts.Ctr, Ctr("images", "tag", image, image + Withheld), cancellationToken);
+        await Tool.RunAsync(parts.Ctr, Ctr("images", "rm", image), cancellationToken);
+    }
+
+    /// <summary>Gives every image its name back.</summary>
+    public async Task RestoreWithheldAsync(CancellationToken cancellationToken)
+    {
+        var present = (await Tool.RunAsync(parts.Ctr, Ctr("images", "ls", "-q"), cancellationToken)).Split('\n');
+        foreach (var withheld in present.Where(image => image.EndsWith(Withheld, StringComparison.Ordinal)))
+        {
+            var image = withheld[..^Withheld.Length];
+            if (!present.Contains(image))
+            {
+                await Tool.RunAsync(parts.Ctr, Ctr("images", "tag", withheld, image), cancellationToken);
+            }
+
+            await Tool.RunAsync(parts.Ctr, Ctr("images", "rm", withheld), cancellationToken);
+        }
     }
 
     /// <summary>Removes what containerd runs and knows of, where it answers.</summary>
@@ -129,6 +156,18 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
         return DatabaseServers().Select(server =>
             server.Arguments.FirstOrDefault(argument => argument.StartsWith(Name, StringComparison.Ordinal))?[Name.Length..] ?? "");
     }
+
+    /// <summary>The server of one member, or null where none runs.</summary>
+    public static ProcessEntry? DatabaseServer(string member) =>
+        DatabaseServers().FirstOrDefault(server => server.Arguments.Contains($"--wsrep-node-name={member}"));
+
+    /// <summary>Servers that a signal has stopped.</summary>
+    public static IReadOnlyList<ProcessEntry> StoppedServers() => [.. DatabaseServers().Where(server => server.State == 'T')];
+
+    /// <summary>A mariadb-backup that runs in a pod, or null.</summary>
+    public static ProcessEntry? BackupTool() =>
+        ContainerProcesses().Select(ProcessTable.Read).OfType<ProcessEntry>()
+            .FirstOrDefault(process => process.Arguments is [var program, ..] && Path.GetFileName(program) is "mariadb-backup" or "mariabackup");
 
     private static IEnumerable<ProcessEntry> DatabaseServers() =>
         ContainerProcesses().Select(ProcessTable.Read).OfType<ProcessEntry>()

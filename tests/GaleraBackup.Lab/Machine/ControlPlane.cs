@@ -52,7 +52,7 @@ internal sealed class ControlPlane(LabPaths paths, LabParts parts)
             {"cniVersion": "0.4.0", "name": "lab", "plugins": [
               {"type": "bridge", "bridge": "{{LabNetwork.Bridge}}", "isGateway": false, "ipMasq": false, "mtu": 1500,
                "ipam": {"type": "host-local", "dataDir": "{{state}}/cni/data",
-                 "ranges": [[{"subnet": "{{LabNetwork.PodNetwork}}", "rangeStart": "10.250.0.10", "rangeEnd": "10.250.0.200"}]],
+                 "ranges": [[{"subnet": "{{LabNetwork.PodNetwork}}", "rangeStart": "10.250.0.{{LabNetwork.FirstPod}}", "rangeEnd": "10.250.0.{{LabNetwork.LastPod}}"}]],
                  "routes": [{"dst": "{{LabNetwork.ApiAddress}}/32", "gw": "{{LabNetwork.HostAddress}}"}] } }]}
 
             """, cancellationToken);

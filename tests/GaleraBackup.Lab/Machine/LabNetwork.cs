@@ -13,6 +13,8 @@ internal static class LabNetwork
     public const string Bridge = "lab0";
     public const string HostAddress = "10.250.0.1";
     public const string PodNetwork = "10.250.0.0/24";
+    public const int FirstPod = 10;
+    public const int LastPod = 200;
     public const string ApiAddress = "10.251.0.1";
     public const string ServiceNetwork = "10.251.0.0/24";
     public const int ApiPort = 16443;
@@ -34,6 +36,28 @@ internal static class LabNetwork
     ];
 
     public static bool BridgeExists => Directory.Exists($"/sys/class/net/{Bridge}");
+
+    /// <summary>Every address that a pod may get.</summary>
+    public static IEnumerable<IPAddress> PodAddresses =>
+        Enumerable.Range(FirstPod, LastPod - FirstPod + 1).Select(last => IPAddress.Parse($"{HostAddress[..HostAddress.LastIndexOf('.')]}.{last}"));
+
+    /// <summary>This machine's ends of the pods' links.</summary>
+    public static IReadOnlyList<string> Links
+    {
+        get
+        {
+            var ports = $"/sys/class/net/{Bridge}/brif";
+            return Directory.Exists(ports) ? [.. Directory.EnumerateFileSystemEntries(ports).Select(port => Path.GetFileName(port))] : [];
+        }
+    }
+
+    /// <summary>Whether a link is set up, whatever its other end is.</summary>
+    public static bool IsUp(string link)
+    {
+        const int Up = 1;
+        var flags = $"/sys/class/net/{link}/flags";
+        return !File.Exists(flags) || (Convert.ToInt32(File.ReadAllText(flags).Trim(), 16) & Up) != 0;
+    }
 
     public static async Task EnsureBridgeAsync(CancellationToken cancellationToken)
     {

@@ -26,6 +26,9 @@ public sealed record LabPaths
 
     internal string Volumes => Path.Combine(State, "pv");
 
+    /// <summary>What faults keep on this machine.</summary>
+    internal string Faults => Path.Combine(State, "faults");
+
     internal string Run => Path.Combine(State, "run");
 
     internal string Pki => Path.Combine(State, "pki");
@@ -37,6 +40,18 @@ public sealed record LabPaths
     internal string KubeletConfig => Path.Combine(Run, "kubelet.yaml");
 
     internal string Journal => Path.Combine(State, "journal.jsonl");
+
+    /// <summary>The host folder behind a pod's volume <c>run</c>.</summary>
+    internal string RunVolume(string podUid) => Path.Combine(State, "kubelet/pods", podUid, "volumes/kubernetes.io~empty-dir/run");
+
+    /// <summary>The same of all pods that have one.</summary>
+    internal IEnumerable<string> RunVolumes()
+    {
+        var pods = Path.Combine(State, "kubelet/pods");
+        return Directory.Exists(pods)
+            ? Directory.EnumerateDirectories(pods).Select(pod => RunVolume(Path.GetFileName(pod))).Where(Directory.Exists)
+            : [];
+    }
 
     /// <summary>The paths as the environment sets them.</summary>
     public static LabPaths FromEnvironment()

@@ -14,13 +14,19 @@ internal static partial class Mounts
     {
         foreach (var mount in All().Where(mount => mount.StartsWith(folder + "/", StringComparison.Ordinal)).Reverse())
         {
-            if ((await Tool.TryRunAsync("umount", [mount], cancellationToken)).Code != 0)
-            {
-                await Tool.TryRunAsync("umount", ["--lazy", mount], cancellationToken);
-            }
+            await UnmountAsync(mount, cancellationToken);
         }
 
         return !All().Any(mount => mount.StartsWith(folder + "/", StringComparison.Ordinal));
+    }
+
+    /// <summary>Unmounts one; as soon as it can be, where something still uses it.</summary>
+    public static async Task UnmountAsync(string mount, CancellationToken cancellationToken)
+    {
+        if (All().Contains(mount) && (await Tool.TryRunAsync("umount", [mount], cancellationToken)).Code != 0)
+        {
+            await Tool.TryRunAsync("umount", ["--lazy", mount], cancellationToken);
+        }
     }
 
     // Spaces and the like are written as octal numbers.

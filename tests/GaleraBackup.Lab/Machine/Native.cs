@@ -7,6 +7,8 @@ internal static class Native
 {
     public const int SigTerm = 15;
     public const int SigKill = 9;
+    public const int SigCont = 18;
+    public const int SigStop = 19;
 
     public static void ChangeOwner(string path, uint user, uint group)
     {

@@ -3,8 +3,9 @@ using System.Text;
 
 namespace GaleraBackup.Lab.Machine;
 
+/// <param name="State">As <c>/proc/PID/stat</c> has it: R, S, T …</param>
 /// <param name="StartTime">In clock ticks since the machine booted: field 22 of <c>/proc/PID/stat</c>.</param>
-internal sealed record ProcessEntry(int Pid, long StartTime, string[] Arguments);
+internal sealed record ProcessEntry(int Pid, char State, long StartTime, string[] Arguments);
 
 /// <summary>The machine's processes, as <c>/proc</c> shows them.</summary>
 internal static class ProcessTable
@@ -36,7 +37,7 @@ internal static class ProcessTable
             }
 
             var arguments = Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{pid}/cmdline"));
-            return new ProcessEntry(pid, long.Parse(fields[19], CultureInfo.InvariantCulture),
+            return new ProcessEntry(pid, fields[0][0], long.Parse(fields[19], CultureInfo.InvariantCulture),
                 arguments.Length == 0 ? [] : arguments.TrimEnd('\0').Split('\0'));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
