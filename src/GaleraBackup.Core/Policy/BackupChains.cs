@@ -4,10 +4,11 @@ namespace GaleraBackup.Policy;
 public static class BackupChains
 {
     /// <summary>Chains by their age, the oldest first. A chain whose full backup is missing or not finished is one that is not complete.</summary>
-    public static IReadOnlyList<BackupChain> Of(IEnumerable<BackupSet> catalogue) =>
+    /// <param name="withPartial">True to show partial backups with the chain that they would have belonged to.</param>
+    public static IReadOnlyList<BackupChain> Of(IEnumerable<BackupSet> catalogue, bool withPartial = false) =>
     [
         .. catalogue
-            .Where(backup => backup.State != BackupState.Partial)
+            .Where(backup => withPartial || backup.State != BackupState.Partial)
             .GroupBy(backup => backup.Base, StringComparer.Ordinal)
             .OrderBy(group => group.Key, StringComparer.Ordinal)
             .Select(group => Chain(group.Key, [.. group.OrderBy(backup => backup.Type).ThenBy(backup => backup.CreatedAt).ThenBy(backup => backup.BackupId, StringComparer.Ordinal)])),

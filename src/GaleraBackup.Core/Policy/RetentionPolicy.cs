@@ -33,5 +33,10 @@ public sealed record RetentionPolicy
 /// <param name="Reason">For a person: the rule that wants it, or that none does.</param>
 public sealed record RetentionDecision(BackupSet Backup, bool Keep, string Reason)
 {
+    public string BackupId => Backup.BackupId;
+    public BackupType Type => Backup.Type;
+    public long SizeBytes => Backup.SizeBytes;
+    public string Location => Backup.Location;
+
     public override string ToString() => $"{Backup}: {(Keep ? "kept" : "removed")}, {Reason}";
 }
