@@ -135,7 +135,7 @@ public sealed record BackupRun
     public IReadOnlyList<RunError> Errors { get; init; } = [];
 
     /// <summary>Backups that retention removed.</summary>
-    public IReadOnlyList<BackupSet> Removed { get; init; } = [];
+    public IReadOnlyList<Policy.RetentionDecision> Removed { get; init; } = [];
 
     /// <summary>What the runner said: mariadb-backup's own log.</summary>
     public IReadOnlyList<string> Log { get; init; } = [];

@@ -21,6 +21,11 @@ public sealed record RunnerOptions
 
     public BackupCompression Compression { get; init; }
 
+    public BackupTypeRequest Type { get; init; }
+
+    /// <summary>How old a full backup may be to be continued by an incremental one. The vendor's is 7 days.</summary>
+    public TimeSpan FullBackupCycle { get; init; } = TimeSpan.FromDays(7);
+
     /// <summary>The full backup that an incremental one continues; null for a full one.</summary>
     public BackupSet? Parent { get; init; }
 
@@ -168,13 +173,15 @@ public static class RunnerPods
             cluster={Members(new { name = options.ClusterName ?? replica.Cluster.ToString(), @namespace = replica.Namespace, statefulSet = replica.StatefulSet })}
             server={Members(new { pod = replica.Pod, node = replica.KubernetesNode })}
             run={Members(new
+        {
+            @unsafe = replica.Unsafe,
+            options = new Dictionary<string, string>
             {
-                @unsafe = replica.Unsafe,
-                options = new Dictionary<string, string>
-                {
-                    ["compression"] = options.Compression.ToString(), ["parallel"] = Number(options.Parallel), ["throttle"] = Number(options.Throttle),
-                },
-            })}
+                ["compression"] = options.Compression.ToString(),
+                ["parallel"] = Number(options.Parallel),
+                ["throttle"] = Number(options.Throttle),
+            },
+        })}
             """;
 
         static string Members(object value) => JsonSerializer.Serialize(value)[1..^1];

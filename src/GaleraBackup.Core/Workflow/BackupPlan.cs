@@ -1,4 +1,5 @@
 using System.Text;
+using GaleraBackup.Policy;
 using GaleraBackup.Runner;
 
 namespace GaleraBackup.Workflow;
@@ -19,10 +20,17 @@ public sealed record BackupPlan
     /// <summary>The Services that the pod has to leave.</summary>
     public required IReadOnlySet<string> Services { get; init; }
 
-    public int? KeepLast { get; init; }
+    /// <summary>Full or incremental, and why.</summary>
+    public required BackupTypeChoice Choice { get; init; }
 
-    /// <summary>What would be pruned once the new backup is there.</summary>
-    public IReadOnlyList<BackupSet> Victims { get; init; } = [];
+    /// <summary>True if something would be pruned, should a rule say so.</summary>
+    public bool Prunes { get; init; }
+
+    /// <summary>What would become of each backup once the new one is there.</summary>
+    public IReadOnlyList<RetentionDecision> Decisions { get; init; } = [];
+
+    /// <summary>What would be pruned.</summary>
+    public IEnumerable<RetentionDecision> Victims => Decisions.Where(decision => !decision.Keep);
 
     /// <summary>The steps in their order, for a person.</summary>
     public override string ToString()
@@ -36,22 +44,22 @@ public sealed record BackupPlan
             .AppendLine("  4. Create this pod and wait until it has checked space, rights and login:")
             .AppendLine(Indented(RunnerManifest))
             .AppendLine($"  5. On {pod}: SET GLOBAL wsrep_desync=ON; wait until it is Donor/Desynced, NotReady and out of the endpoints of {(Services.Count == 0 ? "no Service" : string.Join(", ", Services.Order()))}")
-            .AppendLine($"  6. Run mariadb-backup to {RunnerPod.BackupClaim}: {RunnerPod.Environment["GALERA_BACKUP_ID"]}")
+            .AppendLine($"  6. Run mariadb-backup to {RunnerPod.BackupClaim}: {RunnerPod.Environment["GALERA_BACKUP_ID"]}, {Choice.Type.ToString().ToLowerInvariant()}: {Choice.Reason}")
             .AppendLine($"  7. Wait until its receive queue is short; SET GLOBAL wsrep_desync=OFF; wait until it is Synced and Ready")
             .Append($"  8. {Prune}");
         foreach (var victim in Victims)
         {
-            text.AppendLine().Append($"       {victim} ({ByteSize.Format(victim.SizeBytes)})");
+            text.AppendLine().Append($"       {victim.Backup} ({ByteSize.Format(victim.SizeBytes)}), {victim.Reason}");
         }
 
         return text.ToString();
     }
 
-    private string Prune => KeepLast is not { } keep
-        ? "Remove no backup: -KeepLast is not given"
+    private string Prune => !Prunes
+        ? "Remove no backup: no rule is given"
         : Replica.Unsafe
             ? "Remove no backup: none is removed after a backup of an unsafe cluster"
-            : $"Keep the newest {keep} complete backups, the new one among them; remove {(Victims.Count == 0 ? "none" : $"{Victims.Count} ({ByteSize.Format(Victims.Sum(victim => victim.SizeBytes))}):")}";
+            : $"Keep {Decisions.Count(decision => decision.Keep)} backups, the new one among them; remove {(Victims.Any() ? $"{Victims.Count()} ({ByteSize.Format(Victims.Sum(victim => victim.SizeBytes))}):" : "none")}";
 
     private static string Indented(string manifest) =>
         string.Join(Environment.NewLine, manifest.TrimEnd().Split('\n').Select(line => $"       {line.TrimEnd('\r')}"));

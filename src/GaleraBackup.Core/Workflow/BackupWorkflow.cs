@@ -12,8 +12,8 @@ public sealed record BackupRequest
     public DesyncOptions Desync { get; init; } = new();
     public bool AllowUnsafe { get; init; }
 
-    /// <summary>Complete backups to keep; null prunes nothing.</summary>
-    public int? KeepLast { get; init; }
+    /// <summary>What is pruned after a good backup; null prunes nothing.</summary>
+    public RetentionPolicy? Retention { get; init; }
 }
 
 /// <summary>The two phases of a physical backup, in their order.</summary>
@@ -57,22 +57,25 @@ public static class BackupWorkflow
         }
     }
 
-    /// <summary>The same, without changing anything. With a number to keep, a short pod lists the backups; it mounts them read-only.</summary>
+    /// <summary>The same, without changing anything. A short pod lists the backups, where that is needed; it mounts them read-only.</summary>
     public static async Task<BackupPlan> PlanAsync(BackupContext context, BackupRequest request, CancellationToken cancellationToken)
     {
         var replica = await ChooseReplicaAsync(context, request, cancellationToken).ConfigureAwait(false);
-        var pod = await BuildRunnerAsync(context, replica, request.Runner, "RUN-ID", cancellationToken).ConfigureAwait(false);
+        var catalogue = await ListAsync(context, replica, request.Runner, request.Retention is not null, cancellationToken).ConfigureAwait(false);
+        var choice = Choose(context, replica, request.Runner, catalogue);
+        var pod = await BuildRunnerAsync(context, replica, request.Runner with { Parent = choice.Base }, "RUN-ID", cancellationToken).ConfigureAwait(false);
         return new BackupPlan
         {
             Replica = replica,
             LeaseHolder = await ClusterLease.DescribeHolderAsync(context, replica, cancellationToken).ConfigureAwait(false),
+            Choice = choice,
             RunnerPod = pod,
             RunnerManifest = context.Kubernetes.RenderPod(pod),
             Services = await ServiceExit.ServicesToLeaveAsync(context, replica, cancellationToken).ConfigureAwait(false),
-            KeepLast = request.KeepLast,
-            Victims = request.KeepLast is { } keepLast && !replica.Unsafe
-                ? await FindVictimsAsync(context, replica, pod, request.Runner, keepLast, cancellationToken).ConfigureAwait(false)
+            Decisions = request.Retention is { } policy && !replica.Unsafe
+                ? Retention.Decide([.. catalogue, Planned(pod, choice, NameOf(replica, request.Runner))], policy with { ClusterName = NameOf(replica, request.Runner) }, context.Now)
                 : [],
+            Prunes = request.Retention is not null,
         };
     }
 
@@ -80,7 +83,10 @@ public static class BackupWorkflow
     public static async Task<string> PlanRunnerAsync(
         BackupContext context, BackupReplica replica, RunnerOptions options, CancellationToken cancellationToken) =>
         context.Kubernetes.RenderPod(
-            await BuildRunnerAsync(context, replica, options, replica.Desync?.RunId ?? "RUN-ID", cancellationToken).ConfigureAwait(false));
+            await BuildRunnerAsync(
+                context, replica,
+                options with { Parent = Choose(context, replica, options, await ListAsync(context, replica, options, always: false, cancellationToken).ConfigureAwait(false)).Base },
+                replica.Desync?.RunId ?? "RUN-ID", cancellationToken).ConfigureAwait(false));
 
     /// <summary>Phase two alone, on a replica that is desynced already. Never throws for what becomes of the runner: the run says it.</summary>
     /// <exception cref="GaleraBackupException"><c>ReplicaNotDesynced</c></exception>
@@ -153,8 +159,73 @@ public static class BackupWorkflow
     private static async Task<RunnerSession> StartRunnerAsync(
         BackupContext context, BackupReplica replica, RunnerOptions options, string runId, CancellationToken cancellationToken)
     {
-        var pod = await BuildRunnerAsync(context, replica, options, runId, cancellationToken).ConfigureAwait(false);
-        return await RunnerSession.StartAsync(context, pod, options, cancellationToken).ConfigureAwait(false);
+        var choice = Choose(context, replica, options, await ListAsync(context, replica, options, always: false, cancellationToken).ConfigureAwait(false));
+        try
+        {
+            return await StartAsync(choice.Base).ConfigureAwait(false);
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "ParentDamaged" && options.Type == BackupTypeRequest.Auto)
+        {
+            context.Progress.Warning($"{exception.Message} A full backup is taken instead.");
+            return await StartAsync(parent: null).ConfigureAwait(false);
+        }
+
+        async Task<RunnerSession> StartAsync(BackupSet? parent)
+        {
+            var pod = await BuildRunnerAsync(context, replica, options with { Parent = parent }, runId, cancellationToken).ConfigureAwait(false);
+            return await RunnerSession.StartAsync(context, pod, options, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static BackupTypeChoice Choose(BackupContext context, BackupReplica replica, RunnerOptions options, IReadOnlyList<BackupSet> catalogue)
+    {
+        var choice = BackupTypeChoice.Choose(
+            options.Type, catalogue, NameOf(replica, options), replica.Node.Wsrep!, options.FullBackupCycle, context.Now);
+        var text = $"{choice.Type} backup: {choice.Reason}.";
+        if (choice.IsForced)
+        {
+            context.Progress.Warning(text);
+        }
+        else
+        {
+            context.Progress.Verbose(text);
+        }
+
+        return choice;
+    }
+
+    private static string NameOf(BackupReplica replica, RunnerOptions options) => options.ClusterName ?? replica.Cluster.ToString();
+
+    private static BackupSet Planned(RunnerPod pod, BackupTypeChoice choice, string clusterName) =>
+        BackupName.ToBackupSet(pod.Environment["GALERA_BACKUP_ID"], sizeBytes: 0, isComplete: true, pod.BackupClaim)! with
+        {
+            ClusterName = clusterName,
+            Parent = choice.Base?.BackupId,
+        };
+
+    // A full backup continues nothing: then nobody needs to look.
+    private static async Task<IReadOnlyList<BackupSet>> ListAsync(
+        BackupContext context, BackupReplica replica, RunnerOptions options, bool always, CancellationToken cancellationToken)
+    {
+        if (options.Type == BackupTypeRequest.Full && !always)
+        {
+            return [];
+        }
+
+        var store = await ClaimBackupStore.OpenAsync(
+            context, replica.Node, replica.StatefulSet, options.BackupClaim, options.BackupPath, readOnly: true, cancellationToken).ConfigureAwait(false);
+        await using (store.ConfigureAwait(false))
+        {
+            try
+            {
+                return await store.ListAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (GaleraBackupException exception) when (exception.ErrorId == "NotABackupRoot")
+            {
+                context.Progress.Verbose($"There are no backups yet: {exception.Message}");
+                return []; // The first backup makes it one.
+            }
+        }
     }
 
     private static BackupRun Begin(BackupReplica replica, RunnerOptions options, string runId, DateTimeOffset startedAt) => new()
@@ -260,12 +331,12 @@ public static class BackupWorkflow
     private static async Task<BackupRun> PruneAsync(
         BackupContext context, PhaseRecorder phases, BackupRun run, DesyncSession session, BackupRequest request, CancellationToken cancellationToken)
     {
-        if (request.KeepLast is not { } keepLast || run.Backup != Outcome.Succeeded || run.Unsafe)
+        if (request.Retention is not { } policy || run.Backup != Outcome.Succeeded || run.Unsafe)
         {
             return run;
         }
 
-        var removed = new List<BackupSet>();
+        var removed = new List<RetentionDecision>();
         try
         {
             return await phases.RunAsync(
@@ -278,9 +349,11 @@ public static class BackupWorkflow
                         context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, readOnly: false, cancellationToken).ConfigureAwait(false);
                     await using (store.ConfigureAwait(false))
                     {
-                        foreach (var victim in Victims(context, await store.ListAsync(cancellationToken).ConfigureAwait(false), keepLast))
+                        var catalogue = await store.ListAsync(cancellationToken).ConfigureAwait(false);
+                        var decisions = Retention.Decide(catalogue, policy with { ClusterName = NameOf(run.Replica, request.Runner) }, context.Now);
+                        foreach (var victim in decisions.Where(decision => !decision.Keep))
                         {
-                            await store.RemoveAsync(victim, cancellationToken).ConfigureAwait(false);
+                            await store.RemoveAsync(victim.Backup, cancellationToken).ConfigureAwait(false);
                             removed.Add(victim);
                         }
                     }
@@ -294,28 +367,4 @@ public static class BackupWorkflow
             return run.WithError(exception) with { Prune = OutcomeOf(exception), Removed = removed };
         }
     }
-
-    private static async Task<IReadOnlyList<BackupSet>> FindVictimsAsync(
-        BackupContext context, BackupReplica replica, RunnerPod pod, RunnerOptions options, int keepLast, CancellationToken cancellationToken)
-    {
-        var store = await ClaimBackupStore.OpenAsync(
-            context, replica.Node, replica.StatefulSet, options.BackupClaim, options.BackupPath, readOnly: true, cancellationToken).ConfigureAwait(false);
-        await using (store.ConfigureAwait(false))
-        {
-            var planned = BackupName.ToBackupSet(pod.Environment["GALERA_BACKUP_ID"], sizeBytes: 0, isComplete: true, options.BackupClaim)!;
-            try
-            {
-                return [.. Victims(context, [.. await store.ListAsync(cancellationToken).ConfigureAwait(false), planned], keepLast)];
-            }
-            catch (GaleraBackupException exception) when (exception.ErrorId == "NotABackupRoot")
-            {
-                context.Progress.Verbose($"Nothing to prune: {exception.Message}");
-                return []; // The first backup makes it one.
-            }
-        }
-    }
-
-    private static IEnumerable<BackupSet> Victims(BackupContext context, IReadOnlyList<BackupSet> catalogue, int keepLast) =>
-        Retention.Decide(catalogue, new RetentionPolicy { KeepLast = keepLast, MinimumRedundancy = 1, AdoptLegacy = true }, context.Now)
-            .Where(decision => !decision.Keep).Select(decision => decision.Backup);
 }

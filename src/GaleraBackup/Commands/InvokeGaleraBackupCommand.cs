@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using GaleraBackup.Binding;
+using GaleraBackup.Policy;
 using GaleraBackup.Runner;
 using GaleraBackup.Workflow;
 
@@ -20,7 +21,41 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
     [BackupPath]
     public string BackupPath { get; set; } = "";
 
-    /// <summary>Removes the oldest complete backups beyond this number, once the new one is good. Default: removes none.</summary>
+    /// <summary>Full, incremental, or by the cycle: a full one, then incrementals of it until it is as old as -FullBackupCycle.</summary>
+    [Parameter]
+    public BackupTypeRequest BackupType { get; set; }
+
+    /// <summary>How old a full backup may be to be continued.</summary>
+    [Parameter]
+    [Duration]
+    [TimeLimit]
+    public TimeSpan FullBackupCycle { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>zstd where the image has it, on all cores, unless this says otherwise. Gzip is what the vendor's own restore reads.</summary>
+    [Parameter]
+    public BackupCompression Compression { get; set; }
+
+    /// <summary>Threads that mariadb-backup copies with.</summary>
+    [Parameter]
+    [ValidateRange(1, 64)]
+    public int Parallel { get; set; } = 1;
+
+    /// <summary>mariadb-backup's --throttle: pairs of reads and writes a second of 10 MiB each; 0 for no limit.</summary>
+    [Parameter]
+    [ValidateRange(0, int.MaxValue)]
+    public int Throttle { get; set; }
+
+    /// <summary>Cores that the runner's pod may use.</summary>
+    [Parameter]
+    [ValidateRange(0.1, 1024)]
+    public decimal? CpuLimit { get; set; }
+
+    /// <summary>The name under which the backups are kept, where several clusters share a volume. Default: NAMESPACE/STATEFULSET.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ClusterName { get; set; }
+
+    /// <summary>Removes the oldest backups beyond this number, once the new one is good, each with its incrementals. Default: removes none.</summary>
     [Parameter]
     [ValidateRange(1, int.MaxValue)]
     public int? KeepLast { get; set; }
@@ -90,7 +125,9 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
         {
             Scope = Target,
             AllowUnsafe = AllowUnsafeBackup,
-            KeepLast = KeepLast,
+            Retention = KeepLast is { } keepLast
+                ? new RetentionPolicy { KeepLast = keepLast, MinimumRedundancy = Math.Min(keepLast, new RetentionPolicy().MinimumRedundancy) }
+                : null,
             Desync = new DesyncOptions
             {
                 DesyncTimeout = DesyncTimeout,
@@ -103,6 +140,13 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
             {
                 BackupClaim = BackupClaim,
                 BackupPath = BackupPath,
+                Type = BackupType,
+                FullBackupCycle = FullBackupCycle,
+                Compression = Compression,
+                Parallel = Parallel,
+                Throttle = Throttle,
+                CpuLimit = CpuLimit,
+                ClusterName = ClusterName,
                 RequiredSpaceRatio = RequiredSpaceRatio,
                 StartTimeout = RunnerStartTimeout,
                 Timeout = Timeout,

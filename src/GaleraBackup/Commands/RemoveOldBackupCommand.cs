@@ -60,7 +60,7 @@ public sealed class RemoveOldBackupCommand : BackupStoreCmdlet
         KeepDaily = KeepDaily,
         KeepWeekly = KeepWeekly,
         KeepMonthly = KeepMonthly,
-        MinimumRedundancy = MinimumRedundancy,
+        MinimumRedundancy = IsGiven(nameof(MinimumRedundancy)) ? MinimumRedundancy : Math.Min(MinimumRedundancy, KeepLast ?? MinimumRedundancy),
         ClusterName = ClusterName ?? (ParameterSetName == ByRun ? BackupRun.Manifest?.Cluster.Name : null),
         AdoptLegacy = AdoptLegacy,
     };

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using GaleraBackup.Binding;
+using GaleraBackup.Policy;
 using GaleraBackup.Runner;
 using GaleraBackup.Workflow;
 
@@ -25,6 +26,40 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
     [Parameter]
     [BackupPath]
     public string BackupPath { get; set; } = "";
+
+    /// <summary>Full, incremental, or by the cycle: a full one, then incrementals of it until it is as old as -FullBackupCycle.</summary>
+    [Parameter]
+    public BackupTypeRequest BackupType { get; set; }
+
+    /// <summary>How old a full backup may be to be continued.</summary>
+    [Parameter]
+    [Duration]
+    [TimeLimit]
+    public TimeSpan FullBackupCycle { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>zstd where the image has it, on all cores, unless this says otherwise. Gzip is what the vendor's own restore reads.</summary>
+    [Parameter]
+    public BackupCompression Compression { get; set; }
+
+    /// <summary>Threads that mariadb-backup copies with.</summary>
+    [Parameter]
+    [ValidateRange(1, 64)]
+    public int Parallel { get; set; } = 1;
+
+    /// <summary>mariadb-backup's --throttle: pairs of reads and writes a second of 10 MiB each; 0 for no limit.</summary>
+    [Parameter]
+    [ValidateRange(0, int.MaxValue)]
+    public int Throttle { get; set; }
+
+    /// <summary>Cores that the runner's pod may use.</summary>
+    [Parameter]
+    [ValidateRange(0.1, 1024)]
+    public decimal? CpuLimit { get; set; }
+
+    /// <summary>The name under which the backups are kept, where several clusters share a volume. Default: NAMESPACE/STATEFULSET.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ClusterName { get; set; }
 
     /// <summary>Available space must be more than the data directory's size times this.</summary>
     [Parameter]
@@ -59,6 +94,13 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
         {
             BackupClaim = BackupClaim,
             BackupPath = BackupPath,
+            Type = BackupType,
+            FullBackupCycle = FullBackupCycle,
+            Compression = Compression,
+            Parallel = Parallel,
+            Throttle = Throttle,
+            CpuLimit = CpuLimit,
+            ClusterName = ClusterName,
             RequiredSpaceRatio = RequiredSpaceRatio,
             StartTimeout = RunnerStartTimeout,
             Timeout = Timeout,

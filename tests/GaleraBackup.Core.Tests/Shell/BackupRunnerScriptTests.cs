@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using System.IO.Compression;
+using System.Security.Cryptography;
 using System.Text;
 using GaleraBackup.Runner;
 
@@ -129,7 +129,9 @@ public sealed class BackupRunnerScriptTests : IDisposable
 
     private static ManifestFile Described(FileInfo file) => new()
     {
-        Name = file.Name, Size = file.Length, Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file.FullName))),
+        Name = file.Name,
+        Size = file.Length,
+        Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file.FullName))),
     };
 
     [Fact]

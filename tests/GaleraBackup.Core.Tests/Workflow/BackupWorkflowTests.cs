@@ -1,3 +1,4 @@
+using GaleraBackup.Policy;
 using GaleraBackup.Runner;
 using GaleraBackup.Workflow;
 
@@ -15,9 +16,9 @@ public sealed class BackupWorkflowTests
     private static BackupRequest Request => new()
     {
         Scope = new ClusterScope(),
-        Runner = new RunnerOptions { BackupClaim = FakeCluster.Claim, Timeout = TimeSpan.FromSeconds(40) },
+        Runner = new RunnerOptions { BackupClaim = FakeCluster.Claim, Type = BackupTypeRequest.Full, Timeout = TimeSpan.FromSeconds(40) },
         Desync = new DesyncOptions { DesyncTimeout = TimeSpan.FromSeconds(20), DrainTimeout = TimeSpan.FromSeconds(20), ResyncTimeout = TimeSpan.FromSeconds(20) },
-        KeepLast = 2,
+        Retention = new RetentionPolicy { KeepLast = 2, AdoptLegacy = true },
     };
 
     public static TheoryData<string, Action<FakeRunner>> EndsWithoutABackup => new()
@@ -79,7 +80,7 @@ public sealed class BackupWorkflowTests
     {
         _cluster.Backups.AddRange([Oldest, "base/2026-01-02_01-00-00"]);
 
-        var run = await RunAsync(Request with { KeepLast = null });
+        var run = await RunAsync(Request with { Retention = null });
 
         Assert.Equal((Outcome.Succeeded, Outcome.Skipped), (run.Backup, run.Prune));
         Assert.DoesNotContain("store created", _cluster.Steps);
@@ -153,7 +154,7 @@ public sealed class BackupWorkflowTests
     public async Task A_claim_that_is_not_there_is_refused()
     {
         var refusal = await Assert.ThrowsAsync<GaleraBackupException>(
-            () => RunAsync(Request with { Runner = new RunnerOptions { BackupClaim = "no-such-claim" } }));
+            () => RunAsync(Request with { Runner = new RunnerOptions { BackupClaim = "no-such-claim", Type = BackupTypeRequest.Full } }));
 
         Assert.Equal(("ClaimNotFound", FailureKind.Refused), (refusal.ErrorId, refusal.Kind));
         Assert.Equal(["lease created", "lease deleted"], _cluster.Steps);
@@ -675,7 +676,7 @@ public sealed class BackupWorkflowTests
     {
         _cluster.Target.NeverLeaves = true;
         var token = TestContext.Current.CancellationToken;
-        var plan = await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request with { KeepLast = null }, token));
+        var plan = await _cluster.RunAsync(BackupWorkflow.PlanAsync(_cluster.Context, Request with { Retention = null }, token));
         var session = await _cluster.RunAsync(DesyncSession.OpenAsync(_cluster.Context, plan.Replica, Request.Desync, token));
         try
         {
@@ -694,7 +695,7 @@ public sealed class BackupWorkflowTests
     [Fact]
     public async Task A_plan_shows_the_pod_and_changes_nothing()
     {
-        var plan = await PlanAsync(Request with { KeepLast = null });
+        var plan = await PlanAsync(Request with { Retention = null });
 
         Assert.Equal("mariadb-server-2", plan.Replica.Pod);
         Assert.Equal($"name: {plan.RunnerPod.Name}", plan.RunnerManifest);
@@ -722,7 +723,7 @@ public sealed class BackupWorkflowTests
         [
             "no findings", "Replica mariadb-server-2", "refused at this moment: lease openstack/galera-backup-mariadb-server is held by alice@elsewhere",
             $"name: {plan.RunnerPod.Name}", "SET GLOBAL wsrep_desync=ON", "out of the endpoints of mariadb", "Run mariadb-backup",
-            "SET GLOBAL wsrep_desync=OFF", "Keep the newest 2", $"{Oldest} (1 B)",
+            "SET GLOBAL wsrep_desync=OFF", "Keep 2 backups", $"{Oldest} (1 B)",
         ];
         var text = plan.ToString();
         Assert.All(inOrder, part => Assert.Contains(part, text, StringComparison.Ordinal));
@@ -738,9 +739,67 @@ public sealed class BackupWorkflowTests
     }
 
     [Fact]
+    public async Task An_incremental_continues_the_newest_full_backup_that_is_young_enough()
+    {
+        _cluster.AddBackup("base/2026-01-30_01-00-00");
+        RunnerPod? created = null;
+        _cluster.OnPodCreated = pod => created = pod.Environment.ContainsKey("GALERA_BACKUP_PARENT") ? pod : created;
+
+        var run = await RunAsync(Auto);
+
+        Assert.Equal(Outcome.Succeeded, run.Backup);
+        Assert.Equal(["store created", "listed", "store deleted", "runner created", On], _cluster.StepsAmong("store created", "listed", "store deleted", "runner created", On));
+        Assert.Equal(
+            ("incr/2026-01-30_01-00-00/2026-01-31_01-00-00", "base/2026-01-30_01-00-00", "56789"),
+            (created!.Environment["GALERA_BACKUP_ID"][..^2] + "00", created.Environment["GALERA_BACKUP_PARENT"], created.Environment["GALERA_BACKUP_FROM_LSN"]));
+    }
+
+    [Fact]
+    public async Task A_base_that_is_damaged_makes_a_full_backup_and_a_warning_and_never_a_veto()
+    {
+        _cluster.AddBackup("base/2026-01-30_01-00-00");
+        var parents = new List<string>();
+        _cluster.OnPodCreated = pod => parents.AddRange(pod.Environment.TryGetValue("GALERA_BACKUP_PARENT", out var parent) ? [parent] : []);
+        _cluster.OnRunnerStarted = runner =>
+        {
+            if (parents[^1].Length > 0)
+            {
+                runner.Fail("ParentDamaged");
+            }
+            else
+            {
+                runner.SayReady();
+            }
+        };
+
+        var run = await RunAsync(Auto);
+
+        Assert.Equal((Outcome.Succeeded, Outcome.Succeeded), (run.Backup, run.Resync));
+        Assert.Equal(["base/2026-01-30_01-00-00", ""], parents);
+        Assert.Contains("A full backup is taken instead", Assert.Single(_cluster.Warnings), StringComparison.Ordinal);
+        AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task A_damaged_base_refuses_an_incremental_that_was_asked_for()
+    {
+        _cluster.AddBackup("base/2026-01-30_01-00-00");
+        _cluster.OnRunnerStarted = runner => runner.Fail("ParentDamaged");
+
+        var refusal = await Assert.ThrowsAsync<GaleraBackupException>(
+            () => RunAsync(Auto with { Runner = Auto.Runner with { Type = BackupTypeRequest.Incremental } }));
+
+        Assert.Equal(("ParentDamaged", FailureKind.Refused), (refusal.ErrorId, refusal.Kind));
+        Assert.DoesNotContain(On, _cluster.Steps);
+        AssertNothingIsLeft();
+    }
+
+    private static BackupRequest Auto => Request with { Retention = null, Runner = Request.Runner with { Type = BackupTypeRequest.Auto } };
+
+    [Fact]
     public async Task The_runner_alone_asks_for_a_replica_that_we_desynced()
     {
-        var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;
+        var replica = (await PlanAsync(Request with { Retention = null })).Replica;
 
         var refusal = await Assert.ThrowsAsync<GaleraBackupException>(
             () => BackupWorkflow.RunRunnerAsync(_cluster.Context, replica, Request.Runner, TestContext.Current.CancellationToken));
@@ -803,7 +862,7 @@ public sealed class BackupWorkflowTests
     [InlineData(false, WsrepStatus.DonorDesynced, "feeds a joiner")]
     public async Task Off_asks_the_server_and_not_an_old_object(bool desync, int state, string expected)
     {
-        var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;
+        var replica = (await PlanAsync(Request with { Retention = null })).Replica;
         (_cluster.Target.Desync, _cluster.Target.LocalState) = (desync, state);
 
         var refusal = await Assert.ThrowsAsync<GaleraBackupException>(
@@ -816,7 +875,7 @@ public sealed class BackupWorkflowTests
     [Fact]
     public async Task A_replica_that_nobody_desynced_needs_no_Off()
     {
-        var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;
+        var replica = (await PlanAsync(Request with { Retention = null })).Replica;
 
         var seen = await UnownedReplica.RequireNotDesyncedAsync(_cluster.Context, replica, TestContext.Current.CancellationToken);
 
@@ -829,7 +888,7 @@ public sealed class BackupWorkflowTests
     {
         (_cluster.Target.Desync, _cluster.Target.LocalState, _cluster.Target.PodReady) = (true, WsrepStatus.DonorDesynced, false);
         var plan = await _cluster.RunAsync(
-            BackupWorkflow.PlanAsync(_cluster.Context, Request with { AllowUnsafe = true, KeepLast = null }, TestContext.Current.CancellationToken));
+            BackupWorkflow.PlanAsync(_cluster.Context, Request with { AllowUnsafe = true, Retention = null }, TestContext.Current.CancellationToken));
 
         await using (var session = await _cluster.RunAsync(
             DesyncSession.AdoptAsync(_cluster.Context, plan.Replica, Request.Desync, TestContext.Current.CancellationToken)))
@@ -853,7 +912,7 @@ public sealed class BackupWorkflowTests
 
     private async Task<BackupReplica> OfRunAsync(string runId)
     {
-        var replica = (await PlanAsync(Request with { KeepLast = null })).Replica;
+        var replica = (await PlanAsync(Request with { Retention = null })).Replica;
         _cluster.Lease = new LeaseSnapshot
         {
             Name = FakeCluster.LeaseName,

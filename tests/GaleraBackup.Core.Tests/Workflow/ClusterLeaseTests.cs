@@ -1,3 +1,4 @@
+using GaleraBackup.Policy;
 using GaleraBackup.Runner;
 using GaleraBackup.Workflow;
 
@@ -11,7 +12,7 @@ public sealed class ClusterLeaseTests
     private static BackupRequest Request => new()
     {
         Scope = new ClusterScope(),
-        Runner = new RunnerOptions { BackupClaim = FakeCluster.Claim, Timeout = TimeSpan.FromMinutes(5) },
+        Runner = new RunnerOptions { BackupClaim = FakeCluster.Claim, Type = BackupTypeRequest.Full, Timeout = TimeSpan.FromMinutes(5) },
     };
 
     [Theory]

@@ -1,6 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using GaleraBackup.Policy;
 using GaleraBackup.Ports;
@@ -29,6 +29,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     private readonly List<ITimer> _timers = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LeaseSnapshot? _lease;
+    private readonly Dictionary<string, string> _manifests = [];
     private long _resourceVersion;
     private int _sessions;
 
@@ -89,6 +90,12 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
 
     /// <summary>How long a pod takes to end once it is deleted.</summary>
     public TimeSpan GracePeriod { get; set; }
+
+    /// <summary>A full backup of this cluster, with its manifest.</summary>
+    public void AddBackup(string id) => _manifests.Add(id, Make.Manifest(id).ReplaceLineEndings(""));
+
+    /// <summary>Called with each pod that is created.</summary>
+    public Action<RunnerPod>? OnPodCreated { get; set; }
 
     /// <summary>True while nobody has written a backup to the claim.</summary>
     public bool IsNewVolume { get; set; }
@@ -300,6 +307,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     public Task CreatePodAsync(RunnerPod pod, CancellationToken cancellationToken)
     {
         var runner = new FakeRunner(this, pod);
+        OnPodCreated?.Invoke(pod);
         if (RunnerNameIsTaken)
         {
             _pods.Add(pod.Name, new FakeRunner(this, null));
@@ -384,7 +392,8 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
         {
             await ActAsync("listed", () => { }, cancellationToken);
             var listing = string.Concat(Backups.Select(id =>
-                $"f 1 {id.TrimEnd('?')}/backup.stream.gz\n{(id.EndsWith('?') ? "" : $"f 0 {id}/backup.successful\n")}"));
+                $"f 1 {id.TrimEnd('?')}/backup.stream.gz\n{(id.EndsWith('?') ? "" : $"f 0 {id}/backup.successful\n")}"))
+                + string.Concat(_manifests.Select(manifest => $"f 100 {manifest.Key}/backup.stream.zst\nf 1 {manifest.Key}/manifest.json\nm {manifest.Key}/manifest.json:{manifest.Value}\n"));
             return new ExecResult(0, $"{listing}end {listing.Length} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(listing)))}\n", "");
         }
 
