@@ -18,7 +18,7 @@ public static class Catalogue
 
     /// <param name="files">All files below <c>base/</c> and <c>incr/</c>; what is not laid out as a backup is passed over.</param>
     /// <param name="manifests">The texts of the manifests, by the backup's id.</param>
-    /// <param name="inUse">Ids of the backups that somebody reads or writes.</param>
+    /// <param name="inUse">Stamps of the full backups whose chains somebody reads or continues.</param>
     /// <param name="location">The claim or folder, for people.</param>
     public static IReadOnlyList<BackupSet> Read(
         IEnumerable<StoredFile> files, IReadOnlyDictionary<string, string> manifests, IReadOnlySet<string> inUse, string location)
@@ -39,14 +39,14 @@ public static class Catalogue
         return
         [
             .. folders
-                .Select(folder => ReadFolder(folder.Key, folder.Value, manifests.GetValueOrDefault(folder.Key), inUse.Contains(folder.Key), location))
+                .Select(folder => ReadFolder(folder.Key, folder.Value, manifests.GetValueOrDefault(folder.Key), inUse, location))
                 .OfType<BackupSet>()
                 .OrderBy(backup => backup.CreatedAt).ThenBy(backup => backup.BackupId, StringComparer.Ordinal),
         ];
     }
 
     /// <summary>
-    /// Reads what backup-store.sh lists: <c>f SIZE PATH</c>, <c>m ID/manifest.json:TEXT</c>, and at the end <c>end LENGTH SHA256</c> of all
+    /// Reads what backup-store.sh lists: <c>f SIZE PATH</c>, <c>m ID/manifest.json:TEXT</c>, <c>l STAMP</c> of a chain in use, and at the end <c>end LENGTH SHA256</c> of all
     /// before it.
     /// </summary>
     /// <exception cref="GaleraBackupException"><c>ListingDamaged</c>: it did not come whole.</exception>
@@ -65,6 +65,7 @@ public static class Catalogue
 
         var files = new List<StoredFile>();
         var manifests = new Dictionary<string, string>(StringComparer.Ordinal);
+        var inUse = new HashSet<string>(StringComparer.Ordinal);
         foreach (var line in body.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             if (line.StartsWith("f ", StringComparison.Ordinal) && ReadFile(line.AsSpan(2)) is { } file)
@@ -75,9 +76,13 @@ public static class Catalogue
             {
                 manifests[line[2..separator]] = line[(separator + ManifestSeparator.Length)..];
             }
+            else if (line.StartsWith("l ", StringComparison.Ordinal))
+            {
+                inUse.Add(line[2..]);
+            }
         }
 
-        return Read(files, manifests, new HashSet<string>(), location);
+        return Read(files, manifests, inUse, location);
     }
 
     private static StoredFile? ReadFile(ReadOnlySpan<char> text)
@@ -88,7 +93,7 @@ public static class Catalogue
             : null;
     }
 
-    private static BackupSet? ReadFolder(string id, List<StoredFile> files, string? manifest, bool inUse, string location)
+    private static BackupSet? ReadFolder(string id, List<StoredFile> files, string? manifest, IReadOnlySet<string> inUse, string location)
     {
         if (!BackupName.TryParse(id, out var type, out var baseStamp, out var createdAt))
         {
@@ -106,7 +111,7 @@ public static class Catalogue
             State = Has(BackupManifest.FileName) || Has(SuccessMarker) ? BackupState.Complete : BackupState.Partial,
             Origin = Has(BackupManifest.FileName) ? BackupOrigin.GaleraBackup : BackupOrigin.Vendor,
             Keep = Has(KeepMarker),
-            InUse = inUse,
+            InUse = inUse.Contains(baseStamp),
             Proven = Has(ProofFile),
             Encrypted = Has(VendorKey),
             Location = location,

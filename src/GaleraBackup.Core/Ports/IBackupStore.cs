@@ -12,6 +12,10 @@ public interface IBackupStore : IAsyncDisposable
     /// </summary>
     Task<IReadOnlyList<BackupSet>> ListAsync(CancellationToken cancellationToken);
 
-    /// <summary>Removes one backup: renames it aside first, so that a half-removed one is never listed. Does nothing if it is gone.</summary>
+    /// <summary>Marks a backup to be kept, whatever the rules of retention say, or takes the mark away.</summary>
+    Task SetKeepAsync(BackupSet backup, bool keep, CancellationToken cancellationToken);
+
+    /// <summary>Removes one backup: renames it aside first, so that a half-removed one is never listed. Does nothing if it is gone. Throws
+    /// <c>BackupInUse</c> if somebody reads or continues its chain.</summary>
     Task RemoveAsync(BackupSet backup, CancellationToken cancellationToken);
 }

@@ -153,6 +153,10 @@ find_compressor() {
 check_parent() {
   local name sum
   [[ -n $parent ]] || return 0
+  # Held until the end: nobody removes what this backup is worth nothing without.
+  [[ ! -L $root/.locks ]] || fail BackupPathUnsafe "$root/.locks is a symbolic link."
+  { mkdir -p "$root/.locks" && exec 6>>"$root/.locks/${parent#base/}"; } || fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
+  flock -n -s 6 || fail ParentInUse "$parent is just being removed."
   [[ -f $root/$parent/manifest.json && ! -L $root/$parent ]] || fail ParentDamaged "There is no backup $parent to continue."
   while read -r sum name; do
     echo "$sum  $root/$parent/$name" | sha256sum --check --status - 2>/dev/null ||

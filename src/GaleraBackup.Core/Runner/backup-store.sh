@@ -1,13 +1,14 @@
 #!/bin/bash
-# Lists or removes backups below a backup root in the vendor's layout. Called through exec: backup-store list | remove ID.
+# Lists, marks or removes backups below a backup root in the vendor's layout. Called through exec:
+# backup-store list | keep ID | unkeep ID | remove ID.
 #
-# Exit status 0 only if all was done, 3 if the root is none, 4 if the id is no backup's. Touches only names of
+# Exit status 0 only if all was done, 3 if the root is none, 4 if the id is no backup's, 5 if it is in use. Touches only names of
 # the layout and follows no symbolic link below the volume's mount. Whatever is gone when it is to be removed, is removed: another run may be
 # at it at the same time.
 set -euo pipefail
 export LC_ALL=C
 readonly root=${GALERA_BACKUP_ROOT:?} mount=${GALERA_BACKUP_MOUNT:?}
-readonly partial=$root/.partial
+readonly partial=$root/.partial locks=$root/.locks
 readonly stamp='[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2}'
 
 # refuse STATUS MESSAGE
@@ -39,12 +40,16 @@ is_gone() {
 # hash, which its reader checks: thousands of lines are long on the way. No file of a backup is opened but the manifests. Names that are not
 # printable ASCII are nobody's backup, and would not come through unharmed.
 list() {
-  local listing
+  local listing lock
   listing=$(mktemp)
   cd -- "$root"
   {
     find base incr -mindepth 2 -maxdepth 3 -type f ! -path '*[! -~]*' -printf 'f %s %p\n' 2>/dev/null || true
     find base incr -mindepth 2 -maxdepth 3 -type f -name manifest.json ! -path '*[! -~]*' -size -1024k -exec grep -Hm 1 '' {} + 2>/dev/null | sed 's/^/m /' || true
+    # A chain that somebody holds: a runner that continues it, a restore that reads it.
+    for lock in "$locks"/*; do
+      [[ ! -f $lock || -L $lock ]] || flock -n -x "$lock" true 2>/dev/null || echo "l ${lock##*/}"
+    done
   } >"$listing"
   cat -- "$listing"
   printf 'end %s %s\n' "$(stat -c %s "$listing")" "$(sha256sum <"$listing" | cut -d ' ' -f 1)"
@@ -60,6 +65,24 @@ remove_folder() {
   done
 }
 
+# chain_of ID: the stamp of its full backup
+chain_of() {
+  local path=${1#*/}
+  printf '%s' "${path%%/*}"
+}
+
+# keep ID | unkeep ID: a mark that no rule of retention passes over
+keep() {
+  is_backup "$1" || refuse 4 "'$1' is not a backup of this layout."
+  : >"$root/$1/keep"
+  sync "$root/$1"
+}
+
+unkeep() {
+  is_backup "$1" || refuse 4 "'$1' is not a backup of this layout."
+  rm -f -- "$root/$1/keep"
+}
+
 # Renamed aside first: what is removed by half is never taken for a backup.
 remove() {
   local aside left
@@ -70,18 +93,31 @@ remove() {
   ! is_gone "$root/$1" || return 0
   is_backup "$1" || refuse 4 "'$1' is not a backup of this layout."
   aside=$partial/removed_${1//\//_}
-  mkdir -p "$partial"
+  [[ ! -L $locks ]] || refuse 3 "$locks is a symbolic link."
+  mkdir -p "$partial" "$locks"
+  # Whoever reads or continues the chain holds this lock, from a pod or from a mounted folder; the kernel gives it back when they die.
+  exec 9>>"$locks/$(chain_of "$1")"
+  if ! flock -n -x 9; then
+    # Readers share it; another removal has it alone, and will be done.
+    ! flock -n -s 9 || refuse 5 "Somebody reads or continues the chain of $1."
+    flock -x -w 600 9 || refuse 5 "Another removal of the chain of $1 does not end."
+    ! is_gone "$root/$1" || return 0
+  fi
   if ! mv -T -- "$root/$1" "$aside"; then
     is_gone "$root/$1" || exit 1
     return 0
   fi
   remove_folder "$aside"
   # The folder of a chain's increments goes with its last one.
-  [[ $1 == base/* ]] || rmdir -- "$root/${1%/*}" 2>/dev/null || true
+  if [[ $1 == base/* ]]; then
+    rm -f -- "$locks/$(chain_of "$1")" || true
+  else
+    rmdir -- "$root/${1%/*}" 2>/dev/null || true
+  fi
 }
 
 case ${1:-} in
   list) check_root; list ;;
-  remove) check_root; remove "${2:?}" ;;
-  *) echo 'usage: backup-store list | remove ID' >&2; exit 2 ;;
+  keep | unkeep | remove) check_root; "$1" "${2:?}" ;;
+  *) echo 'usage: backup-store list | keep ID | unkeep ID | remove ID' >&2; exit 2 ;;
 esac

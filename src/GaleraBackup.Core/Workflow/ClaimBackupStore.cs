@@ -68,6 +68,9 @@ public sealed class ClaimBackupStore : IBackupStore
     public async Task<IReadOnlyList<BackupSet>> ListAsync(CancellationToken cancellationToken) =>
         Catalogue.ReadListing(await CallAsync(["list"], cancellationToken).ConfigureAwait(false), Location);
 
+    public Task SetKeepAsync(BackupSet backup, bool keep, CancellationToken cancellationToken) =>
+        CallAsync([keep ? "keep" : "unkeep", backup.BackupId], cancellationToken);
+
     public Task RemoveAsync(BackupSet backup, CancellationToken cancellationToken) => CallAsync(["remove", backup.BackupId], cancellationToken);
 
     public async ValueTask DisposeAsync()
@@ -93,9 +96,9 @@ public sealed class ClaimBackupStore : IBackupStore
         return result.ExitCode == 0
             ? result.Output
             : throw new GaleraBackupException(
-                result.ExitCode switch { 3 => "NotABackupRoot", 4 => "NotABackup", _ => "StoreFailed" },
-                result.ExitCode is 3 or 4 ? FailureKind.Refused : FailureKind.Failed,
-                $"The backups on claim {Location} could not be {(arguments[0] == "list" ? "listed" : $"removed ({arguments[1]})")}: {result.Error.Trim()}",
+                result.ExitCode switch { 3 => "NotABackupRoot", 4 => "NotABackup", 5 => "BackupInUse", _ => "StoreFailed" },
+                result.ExitCode is 3 or 4 or 5 ? FailureKind.Refused : FailureKind.Failed,
+                $"The backups on claim {Location} could not be {(arguments[0] switch { "list" => "listed", "remove" => $"removed ({arguments[1]})", _ => $"marked ({arguments[1]})" })}: {result.Error.Trim()}",
                 "Check -BackupClaim and -BackupPath, and that the pod's user may write there.", Location);
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using GaleraBackup.Policy;
 using GaleraBackup.Ports;
 
@@ -12,6 +13,8 @@ public sealed class BackupFolder : IBackupStore
     private const long LongestManifest = 1 << 20;
     private const string LeftOver = "removed_";
     private const int Tries = 3;
+    private static readonly TimeSpan LongestRemoval = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     // A backup is as large as its own files: what a link leads to is neither measured nor, as Directory.Delete has it, removed.
     private static readonly EnumerationOptions OwnFiles = new()
@@ -51,11 +54,30 @@ public sealed class BackupFolder : IBackupStore
                 Read(folder, files, manifests);
             }
 
-            return Catalogue.Read(files, manifests, new HashSet<string>(), Location);
+            return Catalogue.Read(files, manifests, ChainsInUse(), Location);
         },
         cancellationToken);
 
-    /// <exception cref="GaleraBackupException"><c>NotABackup</c>, <c>NotABackupRoot</c>, <c>StoreFailed</c></exception>
+    /// <exception cref="GaleraBackupException"><c>NotABackup</c>, <c>StoreFailed</c></exception>
+    public Task SetKeepAsync(BackupSet backup, bool keep, CancellationToken cancellationToken) => RunAsync(
+        $"marked ({backup})",
+        () =>
+        {
+            var mark = Path.Combine(FolderOf(backup).FullName, Catalogue.KeepMarker);
+            if (keep)
+            {
+                File.Create(mark).Dispose();
+            }
+            else
+            {
+                File.Delete(mark);
+            }
+
+            return backup;
+        },
+        cancellationToken);
+
+    /// <exception cref="GaleraBackupException"><c>NotABackup</c>, <c>NotABackupRoot</c>, <c>BackupInUse</c>, <c>StoreFailed</c></exception>
     public Task RemoveAsync(BackupSet backup, CancellationToken cancellationToken) => RunAsync(
         $"removed ({backup})",
         () =>
@@ -76,21 +98,13 @@ public sealed class BackupFolder : IBackupStore
         }
 
         RemoveLeftOvers(partial);
-        if (!BackupName.TryParse(backup.BackupId, out var type, out _, out _))
-        {
-            throw NotABackup(backup);
-        }
-
-        var folder = new DirectoryInfo(Path.Combine(_root.FullName, backup.BackupId));
-        if (IsLink(folder.Parent!) || IsLink(folder.Parent!.Parent!) || IsLink(folder))
-        {
-            throw NotABackup(backup);
-        }
-
+        var folder = FolderOf(backup);
         if (!folder.Exists)
         {
             return;
         }
+
+        using var held = Hold(backup);
 
         // Renamed aside first: what is removed by half is never taken for a backup.
         partial.Create();
@@ -105,10 +119,100 @@ public sealed class BackupFolder : IBackupStore
         }
 
         RemoveFolder(aside);
-        if (type == BackupType.Incremental)
+        if (backup.Type == BackupType.Incremental)
         {
-            RemoveChain(folder.Parent);
+            RemoveChain(folder.Parent!);
         }
+        else
+        {
+            File.Delete(held.Name);
+        }
+    }
+
+    private DirectoryInfo FolderOf(BackupSet backup)
+    {
+        var folder = new DirectoryInfo(Path.Combine(_root.FullName, backup.BackupId));
+        return BackupName.TryParse(backup.BackupId, out _, out _, out _) && !IsLink(folder.Parent!) && !IsLink(folder.Parent!.Parent!) && !IsLink(folder)
+            ? folder
+            : throw NotABackup(backup);
+    }
+
+    /// <summary>
+    /// Whoever reads or continues the chain holds this lock (flock), from a pod or from a mounted folder; the kernel gives it back when they
+    /// die.
+    /// </summary>
+    private FileStream Hold(BackupSet backup)
+    {
+        var locks = Locks;
+        if (IsLink(locks))
+        {
+            throw NotARoot($"'{locks.FullName}' is a symbolic link.", _root.FullName);
+        }
+
+        locks.Create();
+        var path = Path.Combine(locks.FullName, backup.Base);
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            if (TryLock(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None) is { } held)
+            {
+                return held;
+            }
+
+            // Readers share it; another removal has it alone, and will be done.
+            if (TryLock(path, FileMode.OpenOrCreate, FileAccess.Read, FileShare.Read) is { } shared)
+            {
+                shared.Dispose();
+                throw InUse(backup);
+            }
+
+            if (Stopwatch.GetElapsedTime(began) > LongestRemoval)
+            {
+                throw InUse(backup);
+            }
+
+            Thread.Sleep(Pause);
+        }
+    }
+
+    // .NET takes an flock, exclusive without a share, and does not wait for it.
+    private static FileStream? TryLock(string path, FileMode mode, FileAccess access, FileShare share)
+    {
+        try
+        {
+            return new FileStream(path, mode, access, share);
+        }
+        catch (IOException exception) when (exception is not (FileNotFoundException or DirectoryNotFoundException or PathTooLongException))
+        {
+            return null;
+        }
+    }
+
+    private static GaleraBackupException InUse(BackupSet backup) => new(
+        "BackupInUse", FailureKind.Refused, $"Somebody reads or continues the chain of {backup}.", "Try again once they are done.", backup);
+
+    private DirectoryInfo Locks => new(Path.Combine(_root.FullName, ".locks"));
+
+    private HashSet<string> ChainsInUse()
+    {
+        var inUse = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var file in Locks.Exists && !IsLink(Locks) ? Locks.EnumerateFiles().Where(file => !IsLink(file)) : [])
+        {
+            try
+            {
+                using var free = TryLock(file.FullName, FileMode.Open, FileAccess.Read, FileShare.None);
+                if (free is null)
+                {
+                    inUse.Add(file.Name);
+                }
+            }
+            catch (FileNotFoundException)
+            {
+                // Its chain was removed between two looks.
+            }
+        }
+
+        return inUse;
     }
 
     private static void RemoveLeftOvers(DirectoryInfo partial)

@@ -144,13 +144,34 @@ public sealed class BackupStoreScriptTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_removed_while_it_is_measured_is_not_listed()
+    public async Task A_chain_that_somebody_holds_is_listed_as_in_use_and_not_removed()
     {
         Add(Full, complete: true);
+        Add(Increment, complete: true);
         Add("base/2026-02-07_01-00-00", complete: true);
-        AddTool("du", $"#!/bin/bash\n[[ $* == *{Full}* ]] && /bin/rm -rf '{Path.Combine(Root, Full)}'\nexec /usr/bin/du \"$@\"\n");
+        Directory.CreateDirectory(Path.Combine(Root, ".locks"));
+        using (new FileStream(Path.Combine(Root, ".locks/2026-01-31_01-00-00"), FileMode.Create, FileAccess.Read | FileAccess.Write, FileShare.ReadWrite))
+        using (new FileStream(Path.Combine(Root, ".locks/2026-01-31_01-00-00"), FileMode.Open, FileAccess.Read, FileShare.Read))
+        {
+            var (_, listing, _) = await RunAsync("list");
+            Assert.Equal([(Full, true), (Increment, true), ("base/2026-02-07_01-00-00", false)], Catalogue.ReadListing(listing, "claim").Select(backup => (backup.BackupId, backup.InUse)));
+            Assert.Equal(5, (await RunAsync("remove", Increment)).ExitCode);
+            Assert.Equal(5, (await RunAsync("remove", Full)).ExitCode);
+        }
 
-        Assert.Equal(["base/2026-02-07_01-00-00"], (await ListAsync()).Select(backup => backup.Id));
+        Assert.Equal(0, (await RunAsync("remove", Increment)).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_mark_is_set_and_taken_away()
+    {
+        Add(Full, complete: true);
+
+        Assert.Equal(0, (await RunAsync("keep", Full)).ExitCode);
+        Assert.True(Assert.Single(Catalogue.ReadListing((await RunAsync("list")).Output, "claim")).Keep);
+        Assert.Equal(0, (await RunAsync("unkeep", Full)).ExitCode);
+        Assert.False(Assert.Single(Catalogue.ReadListing((await RunAsync("list")).Output, "claim")).Keep);
+        Assert.Equal(4, (await RunAsync("keep", "base/2026-02-07_01-00-00")).ExitCode);
     }
 
     [Fact]

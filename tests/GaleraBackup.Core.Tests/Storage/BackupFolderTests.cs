@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using GaleraBackup.Infrastructure;
 
 namespace GaleraBackup.Core.Tests.Storage;
@@ -135,6 +136,39 @@ public sealed class BackupFolderTests : IDisposable
         Assert.False(Directory.Exists(Path.Combine(Root, Full)));
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(Root, ".partial")));
         await RemoveAsync(Full);
+    }
+
+    [Fact]
+    public async Task A_chain_that_somebody_holds_is_in_use_and_not_removed()
+    {
+        Add(Full);
+        Directory.CreateDirectory(Path.Combine(Root, ".locks"));
+        using var reader = Process.Start(new ProcessStartInfo("flock", ["-s", Path.Combine(Root, ".locks/2026-01-31_01-00-00"), "sh", "-c", "echo held; read -r _"])
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true,
+        })!;
+        Assert.Equal("held", await reader.StandardOutput.ReadLineAsync(Token));
+
+        Assert.True(Assert.Single(await ListAsync()).InUse);
+        Assert.Equal("BackupInUse", (await Assert.ThrowsAsync<GaleraBackupException>(() => RemoveAsync(Full))).ErrorId);
+
+        reader.StandardInput.Close();
+        await reader.WaitForExitAsync(Token);
+        Assert.False(Assert.Single(await ListAsync()).InUse);
+        await RemoveAsync(Full);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(Root, ".locks")));
+    }
+
+    [Fact]
+    public async Task A_mark_is_set_and_taken_away()
+    {
+        Add(Full);
+        var store = BackupFolder.Open(Root);
+
+        await store.SetKeepAsync(Make.Backup(Full), keep: true, Token);
+        Assert.True(Assert.Single(await ListAsync()).Keep);
+        await store.SetKeepAsync(Make.Backup(Full), keep: false, Token);
+        Assert.False(Assert.Single(await ListAsync()).Keep);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
