@@ -13,9 +13,11 @@
     AliasesToExport      = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Get-GaleraBackup'
         'Invoke-GaleraBackup'
         'Remove-OldBackup'
         'Select-BackupReplica'
+        'Set-GaleraBackup'
         'Set-WsrepDesync'
         'Start-BackupRunner'
         'Test-GaleraCluster'
