@@ -27,12 +27,15 @@ internal static class Host
 
     public static Process Start(string? module, params string[] args)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "galera-backup"), args)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-        };
+        var executable = Path.Combine(AppContext.BaseDirectory, "galera-backup");
+
+        // A shell that runs the tests in its background, or nohup, lets them ignore signals, and so would their children.
+        var start = OperatingSystem.IsLinux()
+            ? new ProcessStartInfo("env", ["--default-signal=INT,HUP,TERM", executable, .. args])
+            : new ProcessStartInfo(executable, args);
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        start.RedirectStandardInput = true;
         start.Environment[HostedEngine.ModuleVariable] = module;
         var process = Process.Start(start)!;
         process.StandardInput.Close();

@@ -173,7 +173,7 @@ internal sealed class RunnerHost : IDisposable
     // .NET's children ignore SIGPIPE, a container's do not.
     public ScriptProcess Start() => new(
         "unshare",
-        ["--mount", "/bin/bash", "-c", $"set -e\n{Prepare}\n{Before}\nexec env --default-signal=PIPE /bin/bash -c \"$1\"", "prepare", GaleraBackup.Runner.Scripts.BackupRunner],
+        ["--mount", "/bin/bash", "-c", $"set -e\n{Prepare}\n{Before}\nexec env --default-signal=PIPE,INT,TERM,HUP /bin/bash -c \"$1\"", "prepare", GaleraBackup.Runner.Scripts.BackupRunner],
         Settings);
 
     public async Task SayGoAsync(ScriptProcess script)
