@@ -1,6 +1,6 @@
 BeforeDiscovery {
     # Of ClusterCmdlet: the same wherever a cluster can be named.
-    $ofACluster = 'Test-GaleraCluster', 'Set-WsrepDesync', 'Remove-OldBackup', 'Invoke-GaleraBackup'
+    $ofACluster = 'Test-GaleraCluster', 'Set-WsrepDesync', 'Get-GaleraBackup', 'Set-GaleraBackup', 'Remove-OldBackup', 'Invoke-GaleraBackup'
     $clusterParameters = foreach ($command in $ofACluster) {
         foreach ($name in 'Namespace', 'StatefulSet', 'KubeConfig', 'Context') {
             @{ Command = $command; Name = $name }
@@ -24,6 +24,8 @@ BeforeAll {
     $more = @{
         'Test-GaleraCluster'  = @{}
         'Set-WsrepDesync'     = @{ State = 'Off'; Pod = 'mariadb-server-0' }
+        'Get-GaleraBackup'    = @{}
+        'Set-GaleraBackup'    = @{ Id = 'base/2026-01-01_01-00-00'; Keep = $true }
         'Remove-OldBackup'    = @{ KeepLast = 1 }
         'Invoke-GaleraBackup' = @{}
     }
@@ -87,6 +89,8 @@ Describe 'Parameters' {
         @{ Command = 'Select-BackupReplica'; Expected = @('Cluster') }
         @{ Command = 'Set-WsrepDesync'; Expected = @('State') }
         @{ Command = 'Start-BackupRunner'; Expected = @('Replica') }
+        @{ Command = 'Get-GaleraBackup'; Expected = @('Id') }
+        @{ Command = 'Set-GaleraBackup'; Expected = @('Id') }
         @{ Command = 'Remove-OldBackup'; Expected = @() }
         @{ Command = 'Invoke-GaleraBackup'; Expected = @() }
     ) {

@@ -26,7 +26,7 @@ Describe 'The module' {
         }
 
         It 'exports exactly its cmdlets, each by name' {
-            $names = 'Invoke-GaleraBackup', 'Remove-OldBackup', 'Select-BackupReplica', 'Set-WsrepDesync', 'Start-BackupRunner', 'Test-GaleraCluster'
+            $names = 'Get-GaleraBackup', 'Invoke-GaleraBackup', 'Remove-OldBackup', 'Select-BackupReplica', 'Set-GaleraBackup', 'Set-WsrepDesync', 'Start-BackupRunner', 'Test-GaleraCluster'
             (Get-Command -Module GaleraBackup).Name | Sort-Object | Should -Be $names
             $manifest.ExportedCmdlets.Keys | Sort-Object | Should -Be $names
             (Get-Command -Module GaleraBackup).CommandType | Should -Be (@('Cmdlet') * $names.Count)
@@ -195,9 +195,9 @@ Describe 'The module' {
         It 'show a backup with its size for people' {
             $backup = [GaleraBackup.BackupSet]@{
                 BackupId = 'base/2026-01-31_01-00-00'; Type = 'Full'; Base = '2026-01-31_01-00-00'; CreatedAt = [DateTimeOffset]::UtcNow
-                SizeBytes = 1536MB; State = 'Complete'; Location = 'backups'
+                SizeBytes = 1536MB; State = 'Complete'; Location = 'backups'; ClusterName = 'openstack/db'
             }
-            ($backup | Out-String -Width 120) | Should -Match 'base/2026-01-31_01-00-00\s+Full\s+Complete\s+1\.5 GiB\s+backups'
+            ($backup | Out-String -Width 120) | Should -Match 'base/2026-01-31_01-00-00\s+Full\s+Complete, vendor\s+0 min\s+1\.5 GiB\s+openstack/db'
         }
 
         It 'show a run with each outcome apart' {

@@ -15,12 +15,6 @@ Describe 'Remove-OldBackup' {
             $command.ParameterSets.Parameters.Where({ $PSItem.ValueFromPipeline }).Name | Should -Be 'BackupRun'
         }
 
-        It 'wants -KeepLast in every set' {
-            foreach ($set in $command.ParameterSets) {
-                $set.Parameters.Where({ $PSItem.Name -eq 'KeepLast' }).IsMandatory | Should -BeTrue
-            }
-        }
-
         It 'never asks a CronJob: ConfirmImpact is Medium' {
             $attribute = $command.ImplementingType.GetCustomAttributes([System.Management.Automation.CmdletAttribute], $false)[0]
             $attribute.SupportsShouldProcess | Should -BeTrue
@@ -77,8 +71,9 @@ Describe 'Remove-OldBackup' {
             $gone.BackupId | Should -Be $Removed
             (Get-ChildItem -LiteralPath "$root/base").Count | Should -Be (3 - $Removed.Count)
             foreach ($backup in $gone) {
-                $backup | Should -BeOfType GaleraBackup.BackupSet
-                $backup.SizeBytes | Should -Be 3MB
+                $backup | Should -BeOfType GaleraBackup.Policy.RetentionDecision
+                $backup.Reason | Should -Be 'no rule wants it'
+                $backup.SizeBytes | Should -BeGreaterOrEqual 3MB
                 $backup.Location | Should -Be $root
                 "$root/$($backup.BackupId)" | Should -Not -Exist
             }
@@ -143,7 +138,36 @@ Describe 'Remove-OldBackup' {
         It 'leaves the rest of the root as it was' {
             $null = Remove-OldBackup -Path $root -KeepLast 1
             (Get-ChildItem -LiteralPath $root -Recurse -File -Force).FullName | Should -Be @(
-                "$root/base/2026-01-15_01-00-00/backup.stream.gz", "$root/base/2026-01-15_01-00-00/backup.successful")
+                "$root/base/2026-01-15_01-00-00/backup.stream.gz", "$root/base/2026-01-15_01-00-00/manifest.json")
+        }
+
+        It 'counts the vendor''s backups, and lets them go, only where it is told to' {
+            $old = 'base/2025-01-01_01-00-00', 'base/2025-02-01_01-00-00'
+            $old | Add-SampleBackup -Root $root -Vendor
+            Remove-OldBackup -Path $root -KeepLast 3 | Should -BeNullOrEmpty
+            (Remove-OldBackup -Path $root -KeepLast 3 -AdoptLegacy).BackupId | Should -Be $old
+        }
+
+        It 'asks whose backups are meant where several clusters share the folder' {
+            'base/2026-02-01_01-00-00' | Add-SampleBackup -Root $root -ClusterName other/db
+            (Get-CaughtError { Remove-OldBackup -Path $root -KeepLast 1 }).FullyQualifiedErrorId | Should -BeLike 'ClusterNameAmbiguous,*'
+            (Remove-OldBackup -Path $root -KeepLast 2 -ClusterName openstack/mariadb-server).BackupId | Should -Be 'base/2026-01-01_01-00-00'
+        }
+
+        It 'asks for a rule' {
+            (Get-CaughtError { Remove-OldBackup -Path $root }).FullyQualifiedErrorId | Should -BeLike 'NoRetentionRule,*'
+        }
+
+        It 'keeps two chains whatever the rules say, unless told otherwise' {
+            Remove-OldBackup -Path $root -KeepFor 1d -WhatIf:$false | Should -HaveCount 1
+            Remove-OldBackup -Path $root -KeepFor 1d -MinimumRedundancy 1 | Should -HaveCount 1
+        }
+
+        It 'leaves alone what Set-GaleraBackup marked' {
+            Get-GaleraBackup -Path $root -Id base/2026-01-01* | Set-GaleraBackup -Path $root -Keep $true
+            (Remove-OldBackup -Path $root -KeepLast 1).BackupId | Should -Be 'base/2026-01-08_01-00-00'
+            Set-GaleraBackup -Path $root base/2026-01-01_01-00-00 -Keep $false
+            (Remove-OldBackup -Path $root -KeepLast 1).BackupId | Should -Be 'base/2026-01-01_01-00-00'
         }
 
         It 'takes a path relative to $PWD' {

@@ -1,3 +1,4 @@
+using GaleraBackup.Policy;
 
 namespace Acceptance;
 
@@ -52,7 +53,7 @@ public sealed class GoodPathTests(LabFixture fixture) : LabTest(fixture)
         Assert.Contains(window, row => row.Seqno <= seqno);
         Assert.Contains(writer.Rows, row => row.Seqno > seqno);
 
-        await using var restored = await ThrowawayServer.StartAsync(Client, PathOnClaim(run, "backup.stream.gz"), RestoreDeadline, Token);
+        await using var restored = await ThrowawayServer.StartAsync(Client, PathOnClaim(run, StreamOf(run)), RestoreDeadline, Token);
         Assert.Equal(new GaleraPosition(writer.ClusterUuid, seqno), await restored.GaleraInfoAsync(Token));
         var ids = (await restored.QueryAsync("SELECT id FROM lab_writer.rows ORDER BY id", Token)).Select(row => long.Parse(row[0]!)).ToList();
         var first = writer.Rows[0].Id;
@@ -69,15 +70,15 @@ public sealed class GoodPathTests(LabFixture fixture) : LabTest(fixture)
     [Fact]
     public void The_backup_has_the_vendors_layout_and_the_run_tells_its_size()
     {
-        var result = Module.Invoke("Invoke-GaleraBackup @cluster @store -Verbose", Cluster, Store);
+        var result = Module.Invoke("Invoke-GaleraBackup @cluster @store -Compression Gzip -Verbose", Cluster, Store);
         var run = result.Single<BackupRun>();
 
         var folder = Path.Combine(BackupRoot, run.BackupId);
         Assert.Matches(@"\Abase/\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}\z", run.BackupId);
         Assert.Superset(
-            new HashSet<string> { "backup.stream.gz", "xtrabackup_checkpoints", "xtrabackup_info", "grastate.dat", "backup.successful" },
+            new HashSet<string> { "backup.stream.gz", "xtrabackup_checkpoints", "xtrabackup_info", "grastate.dat", "backup.successful", "manifest.json" },
             Directory.GetFiles(folder).Select(Path.GetFileName).ToHashSet()!);
-        Assert.Equal(new FileInfo(Path.Combine(folder, "backup.stream.gz")).Length, run.StoredBytes);
+        Assert.Equal(new DirectoryInfo(folder).EnumerateFiles().Where(file => file.Name != BackupManifest.FileName).Sum(file => file.Length), run.StoredBytes);
         Assert.InRange(run.StreamedBytes!.Value, run.StoredBytes!.Value, long.MaxValue);
         Assert.StartsWith("10.11", run.ServerVersion);
         Assert.Contains(run.Log, line => line.EndsWith("completed OK!", StringComparison.Ordinal));
@@ -86,6 +87,37 @@ public sealed class GoodPathTests(LabFixture fixture) : LabTest(fixture)
         var copying = result.Progress.Where(record => record.Activity == "Copying" && record.PercentComplete is > 0 and < 100).ToList();
         Assert.NotEmpty(copying);
         Assert.Equal(copying.Select(record => record.PercentComplete).Order(), copying.Select(record => record.PercentComplete));
+    }
+
+    [Fact]
+    public async Task An_incremental_under_writes_restores_on_its_base_to_exactly_its_seqno()
+    {
+        var primary = await DatabaseEndpoint.OfAdminAsync(Client, ordinal: 0, Token);
+        await using var writer = await TransactionWriter.StartAsync(primary, seed: 11, transactionsPerSecond: 200, Token);
+        await writer.WaitForRowsAsync(50, Token);
+        var full = Module.Invoke("Invoke-GaleraBackup @cluster @store", Cluster, Store).Single<BackupRun>();
+        var incremental = Module.Invoke("Invoke-GaleraBackup @cluster @store", Cluster, Store).Single<BackupRun>();
+        await writer.WaitForRowsAsync(writer.Rows.Count + 50, Token);
+        await writer.StopAsync();
+
+        Assert.Equal((BackupType.Full, BackupType.Incremental), (full.Type, incremental.Type));
+        Assert.Equal((full.BackupId, full.ToLsn), (incremental.Manifest!.Parent, incremental.Manifest.Position.FromLsn));
+        Assert.InRange(incremental.StoredBytes!.Value, 1, full.StoredBytes!.Value / 2);
+        var catalogue = Module.Invoke("Get-GaleraBackup @cluster @store", Cluster, Store).Output.OfType<BackupSet>();
+        Assert.Equal([(full.BackupId, BackupState.Complete), (incremental.BackupId, BackupState.Complete)], catalogue.Select(backup => (backup.BackupId, backup.State)));
+
+        var unpack = $"""
+            zstd -dc "$BACKUP/{full.BackupId}/{StreamOf(full)}" | mbstream -x -C "$DATA"
+            mkdir "$DATA.inc"
+            zstd -dc "$BACKUP/{incremental.BackupId}/{StreamOf(incremental)}" | mbstream -x -C "$DATA.inc"
+            mariabackup --prepare --target-dir="$DATA"
+            mariabackup --prepare --target-dir="$DATA" --incremental-dir="$DATA.inc"
+            """;
+        await using var restored = await ThrowawayServer.StartAsync(Client, RootOnClaim, unpack, RestoreDeadline, Token);
+        var ids = (await restored.QueryAsync("SELECT id FROM lab_writer.rows ORDER BY id", Token)).Select(row => long.Parse(row[0]!)).ToList();
+        var first = writer.Rows[0].Id;
+        Assert.Equal(writer.Rows.Where(row => row.Seqno <= incremental.Seqno).Select(row => row.Id), ids.Where(id => id >= first));
+        Assert.Contains(writer.Rows, row => row.Seqno > full.Seqno && row.Seqno <= incremental.Seqno);
     }
 
     [Fact]
@@ -122,7 +154,7 @@ public sealed class GoodPathTests(LabFixture fixture) : LabTest(fixture)
         Assert.Empty(result.Errors);
         var run = Assert.IsType<BackupRun>(result.Output[^1]);
         Assert.Equal((Outcome.Succeeded, Outcome.Succeeded), (run.Backup, run.Resync));
-        Assert.Contains(older, result.Output.OfType<BackupSet>().Select(backup => backup.BackupId));
+        Assert.Contains(older, result.Output.OfType<RetentionDecision>().Select(decision => decision.BackupId));
         Assert.Equal([run.BackupId], Backups());
     }
 

@@ -79,10 +79,10 @@ public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
     {
         var id = $"base/{year}-01-01_00-00-00";
         var folder = Directory.CreateDirectory(Path.Combine(BackupRoot, id));
-        foreach (var name in (string[])["backup.stream.gz", "xtrabackup_checkpoints", "xtrabackup_info", "grastate.dat", "backup.successful"])
-        {
-            File.WriteAllText(Path.Combine(folder.FullName, name), name);
-        }
+        File.WriteAllText(Path.Combine(folder.FullName, "backup.stream.gz"), "12345678");
+        File.WriteAllText(
+            Path.Combine(folder.FullName, BackupManifest.FileName),
+            $$"""{"schemaVersion":1,"id":"{{id}}","type":"Full","base":"{{id}}","cluster":{"name":"openstack/mariadb-server","namespace":"openstack","statefulSet":"mariadb-server"},"position":{"fromLsn":0,"toLsn":1},"server":{"version":"10.11.1","toolVersion":"10.11.1","pod":"mariadb-server-2"},"startedAt":"{{year}}-01-01T00:00:00Z","finishedAt":"{{year}}-01-01T00:00:00Z","databaseBytes":1,"streamedBytes":1,"storedBytes":8,"codec":"gzip","files":[{"name":"backup.stream.gz","size":8,"sha256":"00"}]}""" + "\n");
 
         // The pod that prunes is not root.
         foreach (var made in (string[])[Path.Combine(BackupRoot, "base"), folder.FullName])
@@ -93,8 +93,15 @@ public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
         return id;
     }
 
+    /// <summary>This test's own backup root, below the backup claim's.</summary>
+    protected string RootOnClaim => _folder;
+
     /// <summary>A file of a backup, below the backup claim's root.</summary>
     protected string PathOnClaim(BackupRun run, string file) => $"{_folder}/{run.BackupId}/{file}";
+
+    /// <summary>The stream's file, whatever it was compressed with.</summary>
+    protected static string StreamOf(BackupRun run) =>
+        run.Manifest!.Files.Single(file => file.Name.StartsWith("backup.stream", StringComparison.Ordinal)).Name;
 
     /// <summary>The highest member: the one that the module takes.</summary>
     protected Task<V1Pod> ReadTargetAsync() =>

@@ -165,7 +165,7 @@ function Get-SampleRun {
 }
 
 function Add-SampleBackup {
-    # A backup in the vendor's layout below a backup root. Without its marker it is a partial one.
+    # A backup below a backup root: without its manifest a partial one, or with -Vendor one of the vendor's.
     [CmdletBinding()]
     param(
         [Parameter(Mandatory)]
@@ -176,14 +176,31 @@ function Add-SampleBackup {
 
         [int] $SizeBytes = 2KB,
 
-        [switch] $Partial
+        [switch] $Partial,
+
+        [switch] $Vendor,
+
+        [string] $ClusterName = 'openstack/mariadb-server'
     )
 
     process {
         $folder = (New-Item -ItemType Directory -Path "$Root/$BackupId" -Force).FullName
         [System.IO.File]::WriteAllBytes("$folder/backup.stream.gz", [byte[]]::new($SizeBytes))
-        if (-not $Partial) {
+        if ($Vendor) {
             [System.IO.File]::WriteAllBytes("$folder/backup.successful", @())
+        }
+        elseif (-not $Partial) {
+            $parts = $BackupId.Split('/')
+            $base = "base/$($parts[1])"
+            $manifest = [ordered]@{
+                schemaVersion = 1; id = $BackupId; type = $parts[0] -eq 'base' ? 'Full' : 'Incremental'
+                parent = $parts[0] -eq 'base' ? $null : $base; base = $base
+                cluster = @{ name = $ClusterName; namespace = 'openstack'; statefulSet = 'mariadb-server' }
+                position = @{ fromLsn = 0; toLsn = 1 }; server = @{ version = '10.11.1'; toolVersion = '10.11.1'; pod = 'mariadb-server-2' }
+                startedAt = '2026-01-01T01:00:00Z'; finishedAt = '2026-01-01T01:00:00Z'; databaseBytes = 1; streamedBytes = 1; storedBytes = $SizeBytes
+                codec = 'gzip'; files = @(@{ name = 'backup.stream.gz'; size = $SizeBytes; sha256 = '00' })
+            }
+            Set-Content -LiteralPath "$folder/manifest.json" -Value ($manifest | ConvertTo-Json -Compress -Depth 5)
         }
     }
 }

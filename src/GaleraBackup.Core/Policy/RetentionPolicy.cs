@@ -25,6 +25,22 @@ public sealed record RetentionPolicy
     /// <summary>True to let the vendor's backups, which name no cluster, count and go with the others.</summary>
     public bool AdoptLegacy { get; init; }
 
+    /// <summary>As the parameters of a cmdlet say it: a floor that nobody named does not overrule a -KeepLast below it.</summary>
+    public static RetentionPolicy Of(
+        int? keepLast, TimeSpan? keepFor, int? keepDaily, int? keepWeekly, int? keepMonthly, int? minimumRedundancy, bool adoptLegacy)
+    {
+        var policy = new RetentionPolicy
+        {
+            KeepLast = keepLast,
+            KeepFor = keepFor,
+            KeepDaily = keepDaily,
+            KeepWeekly = keepWeekly,
+            KeepMonthly = keepMonthly,
+            AdoptLegacy = adoptLegacy,
+        };
+        return policy with { MinimumRedundancy = minimumRedundancy ?? Math.Min(policy.MinimumRedundancy, keepLast ?? policy.MinimumRedundancy) };
+    }
+
     /// <summary>True if there is a rule at all.</summary>
     public bool HasRule => (KeepLast, KeepFor, KeepDaily, KeepWeekly, KeepMonthly) is not (null, null, null, null, null);
 }

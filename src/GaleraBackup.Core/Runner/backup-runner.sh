@@ -16,7 +16,7 @@ readonly datadir=${GALERA_BACKUP_DATADIR:?} ratio_permille=${GALERA_BACKUP_SPACE
 readonly go_timeout=${GALERA_BACKUP_GO_TIMEOUT:?} hostname=${GALERA_BACKUP_HOSTNAME:-} ssl_mode=${GALERA_BACKUP_SSL_MODE:-Preferred}
 readonly compression=${GALERA_BACKUP_COMPRESSION:-Auto} parallel=${GALERA_BACKUP_PARALLEL:-1} throttle=${GALERA_BACKUP_THROTTLE:-0}
 readonly parent=${GALERA_BACKUP_PARENT:-} from_lsn=${GALERA_BACKUP_FROM_LSN:-0} facts=${GALERA_BACKUP_FACTS:?}
-readonly partial=$root/.partial/${id//\//_}
+readonly partial=$root/.partial/${id//\//_} locks=$root/.locks
 readonly tail_bytes=33554432 unknown_uuid=00000000-0000-0000-0000-000000000000
 data_paths=()
 user='' password='' trimmed_password='' ca=''
@@ -86,7 +86,7 @@ check_root() {
     [[ ! -L $path ]] || fail BackupPathUnsafe "$path is a symbolic link."
     path=${path%/*}
   done
-  for path in "$root/.partial" "$root/base" "$root/incr" "$root/${id%/*}"; do
+  for path in "$root/.partial" "$locks" "$root/base" "$root/incr" "$root/${id%/*}"; do
     [[ ! -L $path ]] || fail BackupPathUnsafe "$path is a symbolic link."
   done
   [[ -d $root ]] || fail BackupPathMissing "There is no directory $root on the backup volume."
@@ -154,8 +154,7 @@ check_parent() {
   local name sum
   [[ -n $parent ]] || return 0
   # Held until the end: nobody removes what this backup is worth nothing without.
-  [[ ! -L $root/.locks ]] || fail BackupPathUnsafe "$root/.locks is a symbolic link."
-  { mkdir -p "$root/.locks" && exec 6>>"$root/.locks/${parent#base/}"; } || fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
+  { mkdir -p "$locks" && exec 6>>"$locks/${parent#base/}"; } || fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
   flock -n -s 6 || fail ParentInUse "$parent is just being removed."
   [[ -f $root/$parent/manifest.json && ! -L $root/$parent ]] || fail ParentDamaged "There is no backup $parent to continue."
   while read -r sum name; do
@@ -166,9 +165,21 @@ check_parent() {
 }
 
 make_partial() {
-  { mkdir -p "$root/.partial" "$root/${id%/*}" && mkdir "$partial"; } ||
+  { mkdir -p "$root/.partial" "$root/.locks" "$root/${id%/*}" && exec 7>>"$locks/${partial##*/}" && flock -n -x 7 && mkdir "$partial"; } ||
     fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
   trap remove_partial EXIT
+}
+
+# What a runner left that was killed. Whoever still writes holds its lock; the kernel gives that back when they die.
+remove_left_overs() {
+  local left name
+  mkdir -p "$locks" 2>/dev/null || return 0
+  for left in "$root/.partial"/*; do
+    name=${left##*/}
+    [[ $name =~ ^(base|incr)_ && -d $left && ! -L $left && $left != "$partial" ]] || continue
+    (flock -n -x 8 && rm -rf -- "$left" "${locks:?}/$name") 8>>"$locks/$name" || continue
+    event log message "$(json_string "Removed $left, which a run left behind that was killed.")"
+  done
 }
 
 remove_partial() {
@@ -178,7 +189,7 @@ remove_partial() {
   local job
   for job in $(jobs -p); do kill -- "-$job" 2>/dev/null || true; done
   wait || true
-  rm -rf -- "$partial" || true
+  rm -rf -- "$partial" "${locks:?}/${partial##*/}" || true
   exit "$status"
 }
 
@@ -473,6 +484,7 @@ publish() {
   sync "$partial"/* "$partial"
   mv -T "$partial" "$root/$id"
   trap - EXIT
+  rm -f -- "$locks/${partial##*/}" || true
   sync "$root/${id%/*}" "$root"
   # With its hash, for the way through the log: a result that was damaged on it is none.
   event result manifest "\"$(base64 -w 0 <"$run/manifest.json")\"" sha256 "\"$(sha256sum <"$run/manifest.json" | cut -d ' ' -f 1)\""
@@ -485,6 +497,7 @@ main() {
   find_tool
   find_compressor
   check_parent
+  remove_left_overs
   check_space
   read_login
   find_authorities

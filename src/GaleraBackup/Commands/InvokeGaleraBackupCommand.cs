@@ -60,6 +60,36 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
     [ValidateRange(1, int.MaxValue)]
     public int? KeepLast { get; set; }
 
+    /// <summary>Keeps chains with a backup that is younger.</summary>
+    [Parameter]
+    [Duration]
+    [TimeLimit]
+    public TimeSpan? KeepFor { get; set; }
+
+    /// <summary>Keeps the newest chain of each of the last days (UTC) that have one.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int? KeepDaily { get; set; }
+
+    /// <summary>Keeps the newest chain of each of the last ISO weeks that have one.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int? KeepWeekly { get; set; }
+
+    /// <summary>Keeps the newest chain of each of the last months that have one.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int? KeepMonthly { get; set; }
+
+    /// <summary>Keeps so many chains in any case. With fewer asked for by -KeepLast alone, that number.</summary>
+    [Parameter]
+    [ValidateRange(1, int.MaxValue)]
+    public int MinimumRedundancy { get; set; } = new RetentionPolicy().MinimumRedundancy;
+
+    /// <summary>Lets the vendor's own backups, which name no cluster, count and go with the others.</summary>
+    [Parameter]
+    public SwitchParameter AdoptLegacy { get; set; }
+
     /// <summary>Available space must be more than the data directory's size times this.</summary>
     [Parameter]
     [ValidateRange(0.01, 1000)]
@@ -119,15 +149,16 @@ public sealed class InvokeGaleraBackupCommand : ClusterCmdlet
 
     private protected override ClusterScope Target => base.Target.WithBackupLogin(Login(BackupCredential), BackupCredentialSecret);
 
+    private RetentionPolicy Policy => RetentionPolicy.Of(
+        KeepLast, KeepFor, KeepDaily, KeepWeekly, KeepMonthly, IsGiven(nameof(MinimumRedundancy)) ? MinimumRedundancy : null, AdoptLegacy);
+
     protected override void ProcessRecord()
     {
         var request = new BackupRequest
         {
             Scope = Target,
             AllowUnsafe = AllowUnsafeBackup,
-            Retention = KeepLast is { } keepLast
-                ? new RetentionPolicy { KeepLast = keepLast, MinimumRedundancy = Math.Min(keepLast, new RetentionPolicy().MinimumRedundancy) }
-                : null,
+            Retention = Policy.HasRule ? Policy : null,
             Desync = new DesyncOptions
             {
                 DesyncTimeout = DesyncTimeout,

@@ -53,16 +53,10 @@ public sealed class RemoveOldBackupCommand : BackupStoreCmdlet
     [Parameter]
     public SwitchParameter AdoptLegacy { get; set; }
 
-    private RetentionPolicy Policy => new()
+    private RetentionPolicy Policy => RetentionPolicy.Of(
+        KeepLast, KeepFor, KeepDaily, KeepWeekly, KeepMonthly, IsGiven(nameof(MinimumRedundancy)) ? MinimumRedundancy : null, AdoptLegacy) with
     {
-        KeepLast = KeepLast,
-        KeepFor = KeepFor,
-        KeepDaily = KeepDaily,
-        KeepWeekly = KeepWeekly,
-        KeepMonthly = KeepMonthly,
-        MinimumRedundancy = IsGiven(nameof(MinimumRedundancy)) ? MinimumRedundancy : Math.Min(MinimumRedundancy, KeepLast ?? MinimumRedundancy),
         ClusterName = ClusterName ?? (ParameterSetName == ByRun ? BackupRun.Manifest?.Cluster.Name : null),
-        AdoptLegacy = AdoptLegacy,
     };
 
     protected override void ProcessRecord()

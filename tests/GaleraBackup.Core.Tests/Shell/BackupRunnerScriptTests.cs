@@ -127,6 +127,26 @@ public sealed class BackupRunnerScriptTests : IDisposable
         Assert.Contains(file, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_a_killed_run_left_is_removed_by_the_next_and_what_is_being_written_is_not()
+    {
+        foreach (var name in new[] { "base_2026-01-01_01-00-00", "incr_2026-01-01_01-00-00_2026-01-02_01-00-00", "base_2026-01-03_01-00-00", "mine" })
+        {
+            Directory.CreateDirectory(_host.PathOf($"backup/.partial/{name}"));
+            await File.WriteAllTextAsync(_host.PathOf($"backup/.partial/{name}/backup.stream.gz"), "half", TestContext.Current.CancellationToken);
+        }
+
+        Directory.CreateDirectory(_host.PathOf("backup/.locks"));
+        await using (new FileStream(_host.PathOf("backup/.locks/base_2026-01-03_01-00-00"), FileMode.Create, FileAccess.ReadWrite, FileShare.None))
+        {
+            await _host.RunAsync(expectedExitCode: 0);
+        }
+
+        Assert.Equal(["base_2026-01-03_01-00-00", "mine"], _host.Unfinished.Order(StringComparer.Ordinal));
+        Assert.Equal(["base_2026-01-03_01-00-00"], Directory.EnumerateFiles(_host.PathOf("backup/.locks")).Select(Path.GetFileName));
+        Assert.Equal(["2026-01-31_01-00-00"], _host.Published);
+    }
+
     private static ManifestFile Described(FileInfo file) => new()
     {
         Name = file.Name,
