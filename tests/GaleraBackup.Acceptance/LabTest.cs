@@ -9,10 +9,7 @@ public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
     private static readonly TimeSpan SettleDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan EndingDeadline = TimeSpan.FromSeconds(120);
 
-    /// <summary>How the names of tests' backup roots begin.</summary>
-    internal const string FolderPrefix = "test-";
-
-    private readonly string _folder = $"{FolderPrefix}{Guid.NewGuid():N}";
+    private readonly string _folder = $"{Lab.TestFolderPrefix}{Guid.NewGuid():N}";
 
     protected Lab Lab { get; private set; } = null!;
 

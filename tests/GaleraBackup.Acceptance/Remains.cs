@@ -43,7 +43,7 @@ public static class Remains
     public static IReadOnlyList<string> OnVolume(Lab lab)
     {
         var root = new DirectoryInfo(lab.Paths.BackupVolume);
-        var folders = root.EnumerateDirectories($"{LabTest.FolderPrefix}*").Select(folder => folder.FullName);
+        var folders = root.EnumerateDirectories($"{Lab.TestFolderPrefix}*").Select(folder => folder.FullName);
         var partial = new DirectoryInfo(Path.Combine(root.FullName, ".partial"));
         return [.. folders, .. partial.Exists ? partial.EnumerateFileSystemInfos().Select(entry => entry.FullName) : []];
     }

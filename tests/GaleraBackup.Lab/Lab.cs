@@ -24,6 +24,9 @@ public sealed class Lab
     /// <summary>The node that has a kubelet.</summary>
     public const string Node = "lab-node";
 
+    /// <summary>How the names of tests' own backup roots on the backup volume begin; <c>up</c> removes those of tests that were killed.</summary>
+    public const string TestFolderPrefix = "test-";
+
     private Lab(LabPaths paths) => Paths = paths;
 
     /// <summary>The lab's folders on this machine.</summary>

@@ -67,7 +67,7 @@ function New-LabFolder {
         return
     }
 
-    $name = "pester-$([guid]::NewGuid().ToString('N'))"
+    $name = "test-pester-$([guid]::NewGuid().ToString('N'))"
     $path = Join-Path -Path $lab.BackupVolume -ChildPath $name
     if ($PSCmdlet.ShouldProcess($path)) {
         $null = New-Item -ItemType Directory -Path $path

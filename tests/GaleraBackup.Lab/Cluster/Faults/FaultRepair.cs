@@ -32,7 +32,7 @@ internal static class FaultRepair
         }
     }
 
-    /// <summary>In the cluster: the cordoned node, and objects of faults and of dead runs. Then the small volumes behind them.</summary>
+    /// <summary>In the cluster: the cordoned node, and objects of faults and of dead runs. Then what these left on volumes.</summary>
     public static async Task InClusterAsync(IKubernetes client, LabPaths paths, Narrator narrator, CancellationToken token)
     {
         const string Ns = ClusterNames.Namespace;
@@ -54,7 +54,12 @@ internal static class FaultRepair
         var rbac = client.RbacAuthorizationV1;
         var pods = await core.ListNamespacedPodAsync(Ns, labelSelector: Fault.Selector, cancellationToken: token);
         var left = pods.Items.Select(pod => pod.Metadata.Name).ToList();
-        left.AddRange(await RemoveDeadRunsAsync(client, token));
+        var isRunAlive = await IsRunAliveAsync(client, token);
+        if (!isRunAlive)
+        {
+            left.AddRange(await RemoveDeadRunsAsync(client, token));
+        }
+
         foreach (var name in left)
         {
             narrator.Say($"Removing the pod {name}, which a test left");
@@ -64,6 +69,11 @@ internal static class FaultRepair
         foreach (var name in left)
         {
             await PodWatch.WaitAsync(client, Ns, name, pod => pod is null, GoneDeadline, token);
+        }
+
+        if (!isRunAlive)
+        {
+            CleanBackupVolume(paths, narrator);
         }
 
         await core.DeleteCollectionNamespacedResourceQuotaAsync(Ns, labelSelector: Fault.Selector, cancellationToken: token);
@@ -80,17 +90,12 @@ internal static class FaultRepair
     }
 
     // A run that lives renews its lease: it may be somebody's who works in the lab while it is brought up once more.
+    private static async Task<bool> IsRunAliveAsync(IKubernetes client, CancellationToken token) => (await LeasesAsync(client, token)).Any(IsAlive);
+
     private static async Task<IEnumerable<string>> RemoveDeadRunsAsync(IKubernetes client, CancellationToken token)
     {
         const string Ns = ClusterNames.Namespace;
-        var leases = (await client.CoordinationV1.ListNamespacedLeaseAsync(Ns, cancellationToken: token)).Items
-            .Where(lease => lease.Metadata.Name.StartsWith("galera-backup-", StringComparison.Ordinal)).ToList();
-        if (leases.Any(IsAlive))
-        {
-            return [];
-        }
-
-        foreach (var lease in leases)
+        foreach (var lease in await LeasesAsync(client, token))
         {
             await Fault.UnlessGoneAsync(() => client.CoordinationV1.DeleteNamespacedLeaseAsync(lease.Metadata.Name, Ns, cancellationToken: token));
         }
@@ -100,6 +105,24 @@ internal static class FaultRepair
         return pods.Items.Select(pod => pod.Metadata.Name);
     }
 
+    private static async Task<IReadOnlyList<V1Lease>> LeasesAsync(IKubernetes client, CancellationToken token) =>
+        [.. (await client.CoordinationV1.ListNamespacedLeaseAsync(ClusterNames.Namespace, cancellationToken: token)).Items
+            .Where(lease => lease.Metadata.Name.StartsWith("galera-backup-", StringComparison.Ordinal))];
+
     private static bool IsAlive(V1Lease lease) =>
         lease.Spec.RenewTime is { } renewed && DateTime.UtcNow - renewed < TimeSpan.FromSeconds(lease.Spec.LeaseDurationSeconds ?? 30);
+
+    // Tests' own backup roots, and what was not finished in any other.
+    private static void CleanBackupVolume(LabPaths paths, Narrator narrator)
+    {
+        var volume = new DirectoryInfo(paths.BackupVolume);
+        var ofTests = volume.EnumerateDirectories($"{Lab.TestFolderPrefix}*");
+        var ofDeadRuns = volume.EnumerateDirectories(".partial", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3, AttributesToSkip = FileAttributes.ReparsePoint })
+            .SelectMany(partial => partial.EnumerateDirectories());
+        foreach (var folder in ofTests.ToList().Concat(ofDeadRuns.ToList()).Where(folder => folder.Exists))
+        {
+            narrator.Say($"Removing {folder.FullName}, which a test left");
+            folder.Delete(recursive: true);
+        }
+    }
 }
