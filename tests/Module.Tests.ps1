@@ -73,7 +73,7 @@ Describe 'The module' {
                 & $use
                 (Get-Command -Module GaleraBackup).Count
             }
-            $lines | Should -Be 'ContextNotFound,GaleraBackup.Commands.TestGaleraClusterCommand', '6'
+            $lines | Should -Be 'ContextNotFound,GaleraBackup.Commands.TestGaleraClusterCommand', '8'
         }
 
         It 'says so where its packages are missing, and leaves the session alive' {
@@ -197,7 +197,7 @@ Describe 'The module' {
                 BackupId = 'base/2026-01-31_01-00-00'; Type = 'Full'; Base = '2026-01-31_01-00-00'; CreatedAt = [DateTimeOffset]::UtcNow
                 SizeBytes = 1536MB; State = 'Complete'; Location = 'backups'; ClusterName = 'openstack/db'
             }
-            ($backup | Out-String -Width 120) | Should -Match 'base/2026-01-31_01-00-00\s+Full\s+Complete, vendor\s+0 min\s+1\.5 GiB\s+openstack/db'
+            ($backup | Out-String -Width 120) | Should -Match 'base/2026-01-31_01-00-00\s+Full\s+Complete\s+0 min\s+1\.5 GiB\s+openstack/db'
         }
 
         It 'show a run with each outcome apart' {

@@ -76,7 +76,7 @@ Describe 'Start-BackupRunner' {
         $lines = Invoke-FreshPwsh -ArgumentList (Get-ModulePath), $PSScriptRoot, $config -Script {
             param($Module, $Tests, $KubeConfig)
             Import-Module -Name $Module, $Tests/Pester/GaleraBackup.Testing.psm1
-            Get-SampleReplica -Desynced -KubeConfig $KubeConfig | Start-BackupRunner -BackupClaim nightly -BackupPath mariadb/prod -WhatIf
+            Get-SampleReplica -Desynced -KubeConfig $KubeConfig | Start-BackupRunner -BackupType Full -BackupClaim nightly -BackupPath mariadb/prod -WhatIf
         }
         $plan = $lines -join "`n"
         $plan | Should -Match 'Run mariadb-backup.*openstack/mariadb-server-2.*nightly'

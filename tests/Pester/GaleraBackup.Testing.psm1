@@ -156,12 +156,37 @@ function Get-SampleRun {
         Backup      = $Backup
         StartedAt   = $started
         FinishedAt  = $started.AddSeconds(90)
-        StoredBytes = 3MB
+        Manifest    = [GaleraBackup.BackupManifest]::Parse((Get-SampleManifest -BackupId base/2026-01-31_01-00-00 -SizeBytes 3MB), 'the sample')
         Phases      = [GaleraBackup.PhaseResult[]]@(foreach ($name in $Phase.Keys) {
                 [GaleraBackup.PhaseResult]::new($name, 'Succeeded', [TimeSpan]::FromSeconds($Phase[$name]))
             })
         Replica     = Get-SampleReplica -Unsafe:$Unsafe -Desynced:$Desynced -Finding $Finding -KubeConfig $KubeConfig -Scope $Scope
     }
+}
+
+function Get-SampleManifest {
+    # The text of a manifest, on its one line.
+    [CmdletBinding()]
+    [OutputType([string])]
+    param(
+        [Parameter(Mandatory)]
+        [string] $BackupId,
+
+        [int] $SizeBytes = 2KB,
+
+        [string] $ClusterName = 'openstack/mariadb-server'
+    )
+
+    $parts = $BackupId.Split('/')
+    $isFull = $parts[0] -eq 'base'
+    $manifest = [ordered]@{
+        schemaVersion = 1; id = $BackupId; type = $isFull ? 'Full' : 'Incremental'; parent = $isFull ? $null : "base/$($parts[1])"; base = "base/$($parts[1])"
+        cluster = @{ name = $ClusterName; namespace = 'openstack'; statefulSet = 'mariadb-server' }
+        position = @{ fromLsn = 0; toLsn = 1 }; server = @{ version = '10.11.1'; toolVersion = '10.11.1'; pod = 'mariadb-server-2' }
+        startedAt = '2026-01-01T01:00:00Z'; finishedAt = '2026-01-01T01:00:00Z'; databaseBytes = 1; streamedBytes = 1; storedBytes = $SizeBytes
+        codec = 'gzip'; files = @(@{ name = 'backup.stream.gz'; size = $SizeBytes; sha256 = '00' })
+    }
+    $manifest | ConvertTo-Json -Compress -Depth 5
 }
 
 function Add-SampleBackup {
@@ -190,17 +215,7 @@ function Add-SampleBackup {
             [System.IO.File]::WriteAllBytes("$folder/backup.successful", @())
         }
         elseif (-not $Partial) {
-            $parts = $BackupId.Split('/')
-            $base = "base/$($parts[1])"
-            $manifest = [ordered]@{
-                schemaVersion = 1; id = $BackupId; type = $parts[0] -eq 'base' ? 'Full' : 'Incremental'
-                parent = $parts[0] -eq 'base' ? $null : $base; base = $base
-                cluster = @{ name = $ClusterName; namespace = 'openstack'; statefulSet = 'mariadb-server' }
-                position = @{ fromLsn = 0; toLsn = 1 }; server = @{ version = '10.11.1'; toolVersion = '10.11.1'; pod = 'mariadb-server-2' }
-                startedAt = '2026-01-01T01:00:00Z'; finishedAt = '2026-01-01T01:00:00Z'; databaseBytes = 1; streamedBytes = 1; storedBytes = $SizeBytes
-                codec = 'gzip'; files = @(@{ name = 'backup.stream.gz'; size = $SizeBytes; sha256 = '00' })
-            }
-            Set-Content -LiteralPath "$folder/manifest.json" -Value ($manifest | ConvertTo-Json -Compress -Depth 5)
+            Set-Content -LiteralPath "$folder/manifest.json" -Value (Get-SampleManifest -BackupId $BackupId -SizeBytes $SizeBytes -ClusterName $ClusterName)
         }
     }
 }
