@@ -20,6 +20,12 @@ public sealed class RunnerFaultTests(LabFixture fixture) : LabTest(fixture)
         Assert.Empty(Directory.GetFileSystemEntries(volume.Folder));
     }
 
+    [Theory]
+    [InlineData("CompressorMissing", $"-CompressorImage {Lab.PlainImage} -Compression Zstd")]
+    [InlineData("RunnerImageNotPulled", "-CompressorImage lab.local/no/such:image")]
+    public void A_second_container_that_cannot_compress_is_refused(string errorId, string parameters) =>
+        Refused(errorId, $"Invoke-GaleraBackup @cluster @store {parameters}");
+
     [Fact]
     public void A_folder_that_the_databases_user_cannot_write_to_is_refused()
     {

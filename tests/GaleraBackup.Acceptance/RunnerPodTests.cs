@@ -10,7 +10,7 @@ public sealed class RunnerPodTests(LabFixture fixture) : LabTest(fixture)
     [Fact]
     public async Task The_runner_is_nobody_elses_pod_and_cannot_write_to_the_data()
     {
-        using var running = Module.Start("Invoke-GaleraBackup @cluster @store", Cluster, Store);
+        using var running = Module.Start($"Invoke-GaleraBackup @cluster @store -CompressorImage {Lab.PlainImage}", Cluster, Store);
         V1Pod? runner = null;
         await EventuallyAsync("the runner is there", async () =>
         {
@@ -19,16 +19,24 @@ public sealed class RunnerPodTests(LabFixture fixture) : LabTest(fixture)
             return runner is not null;
         });
         var target = await ReadTargetAsync();
-        Assert.Equal(Outcome.Succeeded, running.Wait().Single<BackupRun>().Backup);
+        var run = running.Wait().Single<BackupRun>();
+        Assert.Equal(Outcome.Succeeded, run.Backup);
+
+        // It went through the second container, which has none of our volumes.
+        Assert.Equal("gzip", run.Manifest!.Codec);
+        var compressor = runner!.Spec.Containers[1];
+        Assert.Equal((2, "compressor", Lab.PlainImage), (runner.Spec.Containers.Count, compressor.Name, compressor.Image));
+        Assert.Equal("pipes", Assert.Single(compressor.VolumeMounts).Name);
+        Assert.All(runner.Spec.Containers, container => Assert.True(container.SecurityContext.ReadOnlyRootFilesystem));
 
         var selectors = await SelectorsAsync();
         Assert.Contains(selectors, selector => Matches(selector.Labels, target));
         Assert.All(selectors, selector => Assert.False(Matches(selector.Labels, runner!), $"{selector.Name} selects the runner."));
 
-        var volume = Assert.Single(runner!.Spec.Volumes, volume => volume.PersistentVolumeClaim?.ClaimName == "mysql-data-mariadb-server-2");
+        var volume = Assert.Single(runner.Spec.Volumes, volume => volume.PersistentVolumeClaim?.ClaimName == "mysql-data-mariadb-server-2");
         Assert.True(volume.PersistentVolumeClaim.ReadOnlyProperty);
         Assert.All(
-            Assert.Single(runner.Spec.Containers).VolumeMounts.Where(mount => mount.Name == volume.Name), mount => Assert.True(mount.ReadOnlyProperty));
+            runner.Spec.Containers[0].VolumeMounts.Where(mount => mount.Name == volume.Name), mount => Assert.True(mount.ReadOnlyProperty));
         var security = runner.Spec.SecurityContext;
         Assert.Equal((target.Spec.SecurityContext.RunAsUser, target.Spec.SecurityContext.RunAsGroup), (security.RunAsUser, security.RunAsGroup));
         Assert.Null(security.FsGroup);

@@ -44,14 +44,17 @@ public sealed class WaysOutTests(LabFixture fixture) : LabTest(fixture)
     }
 
     [Fact]
-    public async Task Too_little_space_is_refused_before_the_replica_is_touched()
+    public async Task Too_little_space_is_refused_before_the_replica_is_touched_and_what_could_be_freed_is_told()
     {
-        using var running = Module.Start("Invoke-GaleraBackup @cluster @store -RequiredSpaceRatio 1000", Cluster, Store);
+        var old = AddOlderBackup(2019);
+        var kept = AddOlderBackup(2020);
+        using var running = Module.Start("Invoke-GaleraBackup @cluster @store -RequiredSpaceRatio 1000 -KeepLast 1", Cluster, Store);
         var result = running.Wait();
 
         Assert.True(result.HasError("NotEnoughSpace"), string.Join("; ", result.Errors));
+        Assert.Contains($" now: {old}.", result.Errors[0].ErrorDetails.RecommendedAction, StringComparison.Ordinal);
         Assert.DoesNotContain(result.Progress, record => record.Activity == "Desynchronising");
-        Assert.Empty(Backups());
+        Assert.Equal([old, kept], Backups());
         Assert.Equal("Synced", await WsrepStateAsync(2));
     }
 

@@ -24,6 +24,9 @@ public sealed class Lab
     /// <summary>The node that has a kubelet.</summary>
     public const string Node = "lab-node";
 
+    /// <summary>The servers' image without zstd and pigz.</summary>
+    public const string PlainImage = "lab.local/mariadb-galera:10.11-plain";
+
     /// <summary>How the names of tests' own backup roots on the backup volume begin; <c>up</c> removes those of tests that were killed.</summary>
     public const string TestFolderPrefix = "test-";
 

@@ -7,8 +7,13 @@ namespace GaleraBackup.Runner;
 /// </summary>
 public sealed record RunnerPod
 {
-    /// <summary>Name of the only container.</summary>
     public const string Container = "runner";
+
+    /// <summary>Name of the second container, where there is one.</summary>
+    public const string CompressorContainer = "compressor";
+
+    /// <summary>An emptyDir that both containers have, and nothing else: the pipes between them.</summary>
+    public const string PipesPath = "/run/galera-backup-pipes";
 
     /// <summary>An emptyDir in memory: the client's option file, pipes.</summary>
     public const string RunPath = "/run/galera-backup";
@@ -52,7 +57,10 @@ public sealed record RunnerPod
     /// <summary>Where the backup claim is mounted in the pod.</summary>
     public string BackupMountPath { get; init; } = "/var/backup";
 
-    /// <summary>Cores that it may use; null for no limit.</summary>
+    /// <summary>The image of a second container, which compresses; null if the runner does it itself.</summary>
+    public string? CompressorImage { get; init; }
+
+    /// <summary>Cores that each of its containers may use; null for no limit.</summary>
     public decimal? CpuLimit { get; init; }
 
     /// <summary>The login that the script uses; null if it needs none.</summary>

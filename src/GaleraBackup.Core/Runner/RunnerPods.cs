@@ -21,6 +21,9 @@ public sealed record RunnerOptions
 
     public BackupCompression Compression { get; init; }
 
+    /// <summary>An image that has the compressor; null for the server's own.</summary>
+    public string? CompressorImage { get; init; }
+
     public BackupTypeRequest Type { get; init; }
 
     /// <summary>How old a full backup may be to be continued by an incremental one. The vendor's is 7 days.</summary>
@@ -35,7 +38,7 @@ public sealed record RunnerOptions
     /// <summary>mariadb-backup's --throttle: pairs of reads and writes a second of 10 MiB each; 0 for no limit.</summary>
     public int Throttle { get; init; }
 
-    /// <summary>Cores that the pod may use; null for no limit.</summary>
+    /// <summary>Cores that each container of the pod may use; null for no limit.</summary>
     public decimal? CpuLimit { get; init; }
 
     /// <summary>The name under which the backups are kept; null for NAMESPACE/STATEFULSET.</summary>
@@ -88,6 +91,8 @@ public static class RunnerPods
                 ["GALERA_BACKUP_PARENT"] = options.Parent?.BackupId ?? "",
                 ["GALERA_BACKUP_FROM_LSN"] = Number(options.Parent?.Manifest?.Position.ToLsn ?? 0),
                 ["GALERA_BACKUP_COMPRESSION"] = options.Compression.ToString(),
+                ["GALERA_BACKUP_COMPRESSOR"] = Scripts.BackupCompressor,
+                ["GALERA_BACKUP_PIPES"] = options.CompressorImage is null ? "" : RunnerPod.PipesPath,
                 ["GALERA_BACKUP_PARALLEL"] = Number(options.Parallel),
                 ["GALERA_BACKUP_THROTTLE"] = Number(options.Throttle),
                 ["GALERA_BACKUP_FACTS"] = Facts(replica, options),
@@ -103,6 +108,7 @@ public static class RunnerPods
                 ["GALERA_BACKUP_GO_TIMEOUT"] = Math.Ceiling(options.GoTimeout.TotalSeconds).ToString(CultureInfo.InvariantCulture),
             },
             Mounts = volumes.Mounts,
+            CompressorImage = options.CompressorImage,
             CpuLimit = options.CpuLimit,
             Login = Logins.ForRunner(scope, node.Layout!, pod.Name),
 

@@ -264,8 +264,8 @@ public sealed class RunnerSession : IAsyncDisposable
             }
 
             var pod = await _context.Kubernetes.WatchPodAsync(Pod.Namespace, Pod.Name, cancellationToken)
-                .FirstAsync(pod => pod is null or { Phase: "Succeeded" or "Failed" }, cancellationToken).ConfigureAwait(false);
-            if (_result is null || pod is not { Phase: "Succeeded" })
+                .FirstAsync(pod => pod is null or { Phase: "Succeeded" or "Failed" } || RunnerOf(pod)?.ExitCode is not null, cancellationToken).ConfigureAwait(false);
+            if (_result is null || (pod is not { Phase: "Succeeded" } && RunnerOf(pod)?.ExitCode != 0))
             {
                 throw HowItEnded(pod);
             }
@@ -307,12 +307,15 @@ public sealed class RunnerSession : IAsyncDisposable
     /// <param name="what">What became of it, to be read after its name.</param>
     internal static GaleraBackupException CannotStart(RunnerPod wanted, PodSnapshot? pod, string what)
     {
-        var container = pod?.Containers.FirstOrDefault();
+        var container = pod?.Containers.FirstOrDefault(container => ImageReasons.Contains(container.Reason ?? "") || HopelessReasons.Contains(container.Reason ?? ""))
+            ?? RunnerOf(pod);
         if (container?.Reason is { } reason && ImageReasons.Contains(reason))
         {
             return Refused(
-                "RunnerImageNotPulled", $"{reason}. {container.Message ?? wanted.Image}",
-                $"Its image {wanted.Image} is that of the replica's server: see the pull policy {wanted.ImagePullPolicy}, the pull secrets, and node {wanted.NodeName}.");
+                "RunnerImageNotPulled", $"{reason}. {container.Message ?? container.Image}",
+                container.Name == RunnerPod.CompressorContainer
+                    ? $"Its image {container.Image} was given with -CompressorImage: see its name, the pull secrets, and node {wanted.NodeName}."
+                    : $"Its image {container.Image} is that of the replica's server: see the pull policy {wanted.ImagePullPolicy}, the pull secrets, and node {wanted.NodeName}.");
         }
 
         if (pod is { Phase: "Pending", NodeName: null })
@@ -330,6 +333,9 @@ public sealed class RunnerSession : IAsyncDisposable
         GaleraBackupException Refused(string errorId, string why, string recommendation) => new(
             errorId, FailureKind.Refused, $"The pod {wanted.Name} {what}: {why.Trim(' ', '.')}.", recommendation, wanted.Name);
     }
+
+    // With a second container beside it the pod may live on for a while.
+    private static ContainerSnapshot? RunnerOf(PodSnapshot? pod) => pod?.Containers.FirstOrDefault(container => container.Name == RunnerPod.Container);
 
     internal static bool IsHopeless(PodSnapshot pod) =>
         pod.Containers.Any(container => container.Reason is { } reason && HopelessReasons.Contains(reason));
@@ -387,7 +393,7 @@ public sealed class RunnerSession : IAsyncDisposable
             return TimedOut();
         }
 
-        var container = pod?.Containers.FirstOrDefault();
+        var container = RunnerOf(pod);
         var how = pod is null
             ? "it was deleted"
             : $"{container?.Reason ?? pod.Reason ?? pod.Phase}, exit status {container?.ExitCode?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}";

@@ -5,6 +5,8 @@ public static class Scripts
 {
     public static string BackupRunner { get; } = Read("backup-runner.sh");
 
+    public static string BackupCompressor { get; } = Read("backup-compressor.sh");
+
     public static string BackupStore { get; } = Read("backup-store.sh");
 
     private static string Read(string name)

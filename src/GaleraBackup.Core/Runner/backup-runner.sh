@@ -14,13 +14,13 @@ readonly run=/run/galera-backup secrets=/run/secrets/galera-backup
 readonly mount=${GALERA_BACKUP_MOUNT:?} root=${GALERA_BACKUP_ROOT:?} id=${GALERA_BACKUP_ID:?} host=${GALERA_BACKUP_HOST:?} port=${GALERA_BACKUP_PORT:?}
 readonly datadir=${GALERA_BACKUP_DATADIR:?} ratio_permille=${GALERA_BACKUP_SPACE_RATIO_PERMILLE:?}
 readonly go_timeout=${GALERA_BACKUP_GO_TIMEOUT:?} hostname=${GALERA_BACKUP_HOSTNAME:-} ssl_mode=${GALERA_BACKUP_SSL_MODE:-Preferred}
-readonly compression=${GALERA_BACKUP_COMPRESSION:-Auto} parallel=${GALERA_BACKUP_PARALLEL:-1} throttle=${GALERA_BACKUP_THROTTLE:-0}
+readonly pipes=${GALERA_BACKUP_PIPES:-} parallel=${GALERA_BACKUP_PARALLEL:-1} throttle=${GALERA_BACKUP_THROTTLE:-0}
 readonly parent=${GALERA_BACKUP_PARENT:-} from_lsn=${GALERA_BACKUP_FROM_LSN:-0} facts=${GALERA_BACKUP_FACTS:?}
 readonly partial=$root/.partial/${id//\//_} locks=$root/.locks
 readonly tail_bytes=33554432 unknown_uuid=00000000-0000-0000-0000-000000000000
 data_paths=()
 user='' password='' trimmed_password='' ca=''
-codec='' stream='' compressor=() started_at='' uuid='' seqno=''
+codec='' stream='' compressor='' started_at='' uuid='' seqno=''
 
 # The client and the tool read an option file of their user after the one that they are given: it must not overrule it.
 export HOME=$run
@@ -129,24 +129,54 @@ find_tool() {
   tool=$(command -v mariadb-backup || command -v mariabackup) || fail BackupToolMissing "The image has neither mariadb-backup nor mariabackup."
 }
 
-# On all cores, but behind everything else that wants them.
+compressor() {
+  /bin/bash -c "$GALERA_BACKUP_COMPRESSOR" backup-compressor "$1"
+}
+
 find_compressor() {
-  local cores
-  cores=$(nproc)
-  case $compression in
-    Auto) for codec in zstd pigz gzip; do ! command -v "$codec" >/dev/null || break; done ;;
-    Zstd) codec=zstd ;;
-    Gzip) codec=$(command -v pigz >/dev/null && echo pigz || echo gzip) ;;
-    None) codec=none ;;
-    *) fail InvalidCompression "'$compression' is no compression." ;;
+  if [[ -n $pipes ]]; then
+    open_pipes
+  else
+    compressor=$(compressor choose 2>"$run/refusal") || fail CompressorMissing "$(<"$run/refusal")"
+  fi
+  case $compressor in
+    zstd) stream=backup.stream.zst codec=zstd ;;
+    pigz | gzip) stream=backup.stream.gz codec=gzip ;;
+    *) stream=backup.stream codec=none ;;
   esac
-  [[ $codec == none ]] || command -v "$codec" >/dev/null || fail CompressorMissing "The image has no $codec; -Compression Auto takes what there is."
-  case $codec in
-    zstd) compressor=(nice -n 10 zstd -q -c "-T$cores") stream=backup.stream.zst ;;
-    pigz) compressor=(nice -n 10 pigz -c -p "$cores") stream=backup.stream.gz codec=gzip ;;
-    gzip) compressor=(nice -n 10 gzip -c) stream=backup.stream.gz ;;
-    none) compressor=(cat) stream=backup.stream ;;
-  esac
+}
+
+# The compressor is in a container of its own. Once both sides have a pipe open, each notices when the other is gone.
+open_pipes() {
+  local deadline=$((SECONDS + 60))
+  until [[ -e $pipes/program ]]; do
+    [[ ! -e $pipes/refusal ]] || fail CompressorMissing "$(<"$pipes/refusal")"
+    ((SECONDS < deadline)) || fail CompressorMissing "The compressor's container did not start within 60 s."
+    sleep 0.2
+  done
+  compressor=$(<"$pipes/program")
+  mkfifo "$run/feed"
+  # The only one that has this pipe open: whoever else had it would keep the compressor waiting for more.
+  set -m
+  cat "$run/feed" >"$pipes/in" &
+  set +m
+  exec 9<"$pipes/out"
+}
+
+compress() {
+  local status='' deadline
+  if [[ -z $pipes ]]; then
+    compressor compress
+    return
+  fi
+  cat <&0 >"$run/feed" &
+  cat <&9
+  wait $! || return
+  # It says so right after its last byte; one that was killed says nothing.
+  deadline=$((SECONDS + 10))
+  until status=$(cat "$pipes/status" 2>/dev/null) || ((SECONDS >= deadline)); do sleep 0.1; done
+  cat "$pipes/error" >&2 || true
+  return "${status:-1}"
 }
 
 # An incremental is worth as much as what it continues: that is read once more, before the replica is touched.
@@ -390,7 +420,7 @@ take_backup() {
   progress_pid=$!
   {
     set +e
-    copy_server | dd bs=256K status=progress 2>"$run/counted" | tee "$run/tail.pipe" | "${compressor[@]}" | tee "$run/sum.pipe" >"$partial/$stream"
+    copy_server | dd bs=256K status=progress 2>"$run/counted" | tee "$run/tail.pipe" | compress | tee "$run/sum.pipe" >"$partial/$stream"
     printf '%s ' "${PIPESTATUS[@]}" >"$run/statuses"
   } &
   # In the background and waited for: a signal is heard at once, not when the backup is over.
@@ -408,7 +438,7 @@ check_backup() {
   # Either sign alone has lied: the exit status of every stage, and the log's last line. A stage that breaks takes those before it along,
   # never those behind it: so the stream comes first, or a full volume would be called the tool's failure.
   ((counted == 0 && passed == 0 && compressed == 0 && summed == 0)) ||
-    fail StreamFailed "The stream was not written whole: dd ended with $counted, tee with $passed, ${compressor[*]} with $compressed, the last tee with $summed."
+    fail StreamFailed "The stream was not written whole: dd ended with $counted, tee with $passed, $compressor with $compressed, the last tee with $summed."
   ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
   [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
 }

@@ -36,7 +36,7 @@ public static class BackupWorkflow
 
         // Its image, its volumes and its checks must not cost the replica time: it waits, ready, until the replica is desynced.
         var runner = await phases.RunAsync(
-            BackupPhase.Prepare, () => StartRunnerAsync(context, replica, request.Runner, session.RunId, cancellationToken)).ConfigureAwait(false);
+            BackupPhase.Prepare, () => StartRunnerAsync(context, replica, request.Runner, request.Retention, session.RunId, cancellationToken)).ConfigureAwait(false);
         await using var removing = runner.ConfigureAwait(false);
 
         var run = Begin(replica, request.Runner, session.RunId, startedAt).With(runner.Pod);
@@ -63,7 +63,7 @@ public static class BackupWorkflow
         var replica = await ChooseReplicaAsync(context, request, cancellationToken).ConfigureAwait(false);
         var catalogue = await ListAsync(context, replica, request.Runner, request.Retention is not null, cancellationToken).ConfigureAwait(false);
         var choice = Choose(context, replica, request.Runner, catalogue);
-        var pod = await BuildRunnerAsync(context, replica, request.Runner with { Parent = choice.Base }, "RUN-ID", cancellationToken).ConfigureAwait(false);
+        var pod = await BuildRunnerAsync(context, replica, For(choice, replica, request.Runner, catalogue), "RUN-ID", cancellationToken).ConfigureAwait(false);
         return new BackupPlan
         {
             Replica = replica,
@@ -81,12 +81,13 @@ public static class BackupWorkflow
 
     /// <summary>The manifest of phase two's pod, in YAML, without creating it.</summary>
     public static async Task<string> PlanRunnerAsync(
-        BackupContext context, BackupReplica replica, RunnerOptions options, CancellationToken cancellationToken) =>
-        context.Kubernetes.RenderPod(
-            await BuildRunnerAsync(
-                context, replica,
-                options with { Parent = Choose(context, replica, options, await ListAsync(context, replica, options, always: false, cancellationToken).ConfigureAwait(false)).Base },
-                replica.Desync?.RunId ?? "RUN-ID", cancellationToken).ConfigureAwait(false));
+        BackupContext context, BackupReplica replica, RunnerOptions options, CancellationToken cancellationToken)
+    {
+        var catalogue = await ListAsync(context, replica, options, isPruned: false, cancellationToken).ConfigureAwait(false);
+        var choice = Choose(context, replica, options, catalogue);
+        return context.Kubernetes.RenderPod(await BuildRunnerAsync(
+            context, replica, For(choice, replica, options, catalogue), replica.Desync?.RunId ?? "RUN-ID", cancellationToken).ConfigureAwait(false));
+    }
 
     /// <summary>Phase two alone, on a replica that is desynced already. Never throws for what becomes of the runner: the run says it.</summary>
     /// <exception cref="GaleraBackupException"><c>ReplicaNotDesynced</c></exception>
@@ -103,7 +104,7 @@ public static class BackupWorkflow
         {
             await ClusterLease.RequireHeldByAsync(context, replica, runId, cancellationToken).ConfigureAwait(false);
             var runner = await phases.RunAsync(
-                BackupPhase.Prepare, () => StartRunnerAsync(context, replica, options, runId, cancellationToken)).ConfigureAwait(false);
+                BackupPhase.Prepare, () => StartRunnerAsync(context, replica, options, retention: null, runId, cancellationToken)).ConfigureAwait(false);
             await using (runner.ConfigureAwait(false))
             {
                 run = run.With(runner.Pod);
@@ -157,25 +158,48 @@ public static class BackupWorkflow
     }
 
     private static async Task<RunnerSession> StartRunnerAsync(
-        BackupContext context, BackupReplica replica, RunnerOptions options, string runId, CancellationToken cancellationToken)
+        BackupContext context, BackupReplica replica, RunnerOptions options, RetentionPolicy? retention, string runId, CancellationToken cancellationToken)
     {
-        var choice = Choose(context, replica, options, await ListAsync(context, replica, options, always: false, cancellationToken).ConfigureAwait(false));
+        var catalogue = await ListAsync(context, replica, options, retention is not null, cancellationToken).ConfigureAwait(false);
+        var choice = Choose(context, replica, options, catalogue);
         try
         {
-            return await StartAsync(choice.Base).ConfigureAwait(false);
+            return await StartAsync(choice).ConfigureAwait(false);
         }
         catch (GaleraBackupException exception) when (exception.ErrorId == "ParentDamaged" && options.Type == BackupTypeRequest.Auto)
         {
             context.Progress.Warning($"{exception.Message} A full backup is taken instead.");
-            return await StartAsync(parent: null).ConfigureAwait(false);
+            return await StartAsync(BackupTypeChoice.Full(exception.Message, isForced: true)).ConfigureAwait(false);
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "NotEnoughSpace" && retention is not null)
+        {
+            throw new GaleraBackupException(
+                exception.ErrorId, exception.Kind, exception.Message,
+                $"{WouldFree(catalogue, retention, replica, options, context.Now)} {exception.Recommendation}", exception.TargetObject, exception);
         }
 
-        async Task<RunnerSession> StartAsync(BackupSet? parent)
+        async Task<RunnerSession> StartAsync(BackupTypeChoice choice)
         {
-            var pod = await BuildRunnerAsync(context, replica, options with { Parent = parent }, runId, cancellationToken).ConfigureAwait(false);
+            var pod = await BuildRunnerAsync(context, replica, For(choice, replica, options, catalogue), runId, cancellationToken).ConfigureAwait(false);
             return await RunnerSession.StartAsync(context, pod, options, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private static string WouldFree(
+        IReadOnlyList<BackupSet> catalogue, RetentionPolicy policy, BackupReplica replica, RunnerOptions options, DateTimeOffset now)
+    {
+        var victims = Retention.Decide(catalogue, policy with { ClusterName = NameOf(replica, options) }, now).Where(decision => !decision.Keep).ToList();
+        return victims.Count == 0
+            ? "The rules given would free nothing now."
+            : $"The rules given would free {ByteSize.Format(victims.Sum(victim => victim.SizeBytes))} now: {string.Join(", ", victims.Select(victim => victim.BackupId))}.";
+    }
+
+    // What earlier backups took can only ask for more.
+    private static RunnerOptions For(BackupTypeChoice choice, BackupReplica replica, RunnerOptions options, IReadOnlyList<BackupSet> catalogue) => options with
+    {
+        Parent = choice.Base,
+        RequiredSpaceRatio = options.RequiredSpaceRatio * SpaceForecast.ShareOf(catalogue, NameOf(replica, options), choice.Type),
+    };
 
     private static BackupTypeChoice Choose(BackupContext context, BackupReplica replica, RunnerOptions options, IReadOnlyList<BackupSet> catalogue)
     {
@@ -203,11 +227,11 @@ public static class BackupWorkflow
             Parent = choice.Base?.BackupId,
         };
 
-    // A full backup continues nothing: then nobody needs to look.
+    // A full backup continues nothing: if nothing is to be pruned either, nobody needs to look.
     private static async Task<IReadOnlyList<BackupSet>> ListAsync(
-        BackupContext context, BackupReplica replica, RunnerOptions options, bool always, CancellationToken cancellationToken)
+        BackupContext context, BackupReplica replica, RunnerOptions options, bool isPruned, CancellationToken cancellationToken)
     {
-        if (options.Type == BackupTypeRequest.Full && !always)
+        if (options.Type == BackupTypeRequest.Full && !isPruned)
         {
             return [];
         }

@@ -14,6 +14,7 @@ internal static class RunnerPodManifest
     private const string RunVolume = "run";
     private const string TemporaryVolume = "tmp";
     private const string LoginVolume = "login";
+    private const string PipesVolume = "pipes";
     private const string UserVariable = "GALERA_BACKUP_USER";
 
     /// <summary>
@@ -34,7 +35,7 @@ internal static class RunnerPodManifest
         },
         Spec = new V1PodSpec
         {
-            Containers = [BuildContainer(pod)],
+            Containers = [BuildRunner(pod), .. BuildCompressor(pod)],
             Volumes = [.. BuildVolumes(pod)],
             Affinity = BuildAffinity(pod.NodeName),
             Tolerations = pod.Tolerations.Count == 0 ? null : [.. pod.Tolerations.Select(BuildToleration)],
@@ -64,7 +65,7 @@ internal static class RunnerPodManifest
         },
     };
 
-    private static V1Container BuildContainer(RunnerPod pod) => new()
+    private static V1Container BuildRunner(RunnerPod pod) => new()
     {
         Name = RunnerPod.Container,
         Image = pod.Image,
@@ -72,23 +73,46 @@ internal static class RunnerPodManifest
         Command = ["/bin/bash", "-c", pod.Script, "backup-runner"],
         Env = [.. BuildEnvironment(pod)],
         VolumeMounts = [.. BuildMounts(pod)],
-        Resources = new V1ResourceRequirements
+        Resources = BuildResources(pod),
+        SecurityContext = BuildSecurityContext(),
+    };
+
+    // It has neither data nor login nor the backups: only what goes by.
+    private static IEnumerable<V1Container> BuildCompressor(RunnerPod pod)
+    {
+        if (pod.CompressorImage is { } image)
         {
-            Requests = new Dictionary<string, ResourceQuantity>
+            string[] settings = ["GALERA_BACKUP_COMPRESSION", "GALERA_BACKUP_PIPES"];
+            yield return new V1Container
             {
-                ["cpu"] = new ResourceQuantity("100m"),
-                ["memory"] = new ResourceQuantity("128Mi"),
-            },
-            Limits = pod.CpuLimit is { } cores
-                ? new Dictionary<string, ResourceQuantity> { ["cpu"] = new ResourceQuantity(cores.ToString(CultureInfo.InvariantCulture)) }
-                : null,
-        },
-        SecurityContext = new V1SecurityContext
+                Name = RunnerPod.CompressorContainer,
+                Image = image,
+                Command = ["/bin/sh", "-c", pod.Environment["GALERA_BACKUP_COMPRESSOR"], "backup-compressor", "serve"],
+                Env = [.. settings.Select(name => new V1EnvVar { Name = name, Value = pod.Environment[name] })],
+                VolumeMounts = [new V1VolumeMount { Name = PipesVolume, MountPath = RunnerPod.PipesPath }],
+                Resources = BuildResources(pod),
+                SecurityContext = BuildSecurityContext(),
+            };
+        }
+    }
+
+    private static V1ResourceRequirements BuildResources(RunnerPod pod) => new()
+    {
+        Requests = new Dictionary<string, ResourceQuantity>
         {
-            AllowPrivilegeEscalation = false,
-            ReadOnlyRootFilesystem = true,
-            Capabilities = new V1Capabilities { Drop = ["ALL"] },
+            ["cpu"] = new ResourceQuantity("100m"),
+            ["memory"] = new ResourceQuantity("128Mi"),
         },
+        Limits = pod.CpuLimit is { } cores
+            ? new Dictionary<string, ResourceQuantity> { ["cpu"] = new ResourceQuantity(cores.ToString(CultureInfo.InvariantCulture)) }
+            : null,
+    };
+
+    private static V1SecurityContext BuildSecurityContext() => new()
+    {
+        AllowPrivilegeEscalation = false,
+        ReadOnlyRootFilesystem = true,
+        Capabilities = new V1Capabilities { Drop = ["ALL"] },
     };
 
     private static IEnumerable<V1EnvVar> BuildEnvironment(RunnerPod pod)
@@ -126,6 +150,11 @@ internal static class RunnerPodManifest
         };
         yield return new V1VolumeMount { Name = RunVolume, MountPath = RunnerPod.RunPath };
         yield return new V1VolumeMount { Name = TemporaryVolume, MountPath = "/tmp" };
+        if (pod.CompressorImage is not null)
+        {
+            yield return new V1VolumeMount { Name = PipesVolume, MountPath = RunnerPod.PipesPath };
+        }
+
         if (pod.Login is not null)
         {
             yield return new V1VolumeMount { Name = LoginVolume, MountPath = RunnerPod.SecretPath, ReadOnlyProperty = true };
@@ -147,6 +176,11 @@ internal static class RunnerPodManifest
             EmptyDir = new V1EmptyDirVolumeSource { Medium = "Memory", SizeLimit = new ResourceQuantity("256Mi") },
         };
         yield return new V1Volume { Name = TemporaryVolume, EmptyDir = new V1EmptyDirVolumeSource() };
+        if (pod.CompressorImage is not null)
+        {
+            yield return new V1Volume { Name = PipesVolume, EmptyDir = new V1EmptyDirVolumeSource { Medium = "Memory", SizeLimit = new ResourceQuantity("1Mi") } };
+        }
+
         if (pod.Login is { Reference: var login })
         {
             yield return new V1Volume

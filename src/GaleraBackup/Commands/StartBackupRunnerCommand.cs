@@ -41,6 +41,11 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
     [Parameter]
     public BackupCompression Compression { get; set; }
 
+    /// <summary>Compresses in a second container of this image, for a server's image that has no good compressor.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? CompressorImage { get; set; }
+
     /// <summary>Threads that mariadb-backup copies with.</summary>
     [Parameter]
     [ValidateRange(1, 64)]
@@ -51,7 +56,7 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
     [ValidateRange(0, int.MaxValue)]
     public int Throttle { get; set; }
 
-    /// <summary>Cores that the runner's pod may use.</summary>
+    /// <summary>Cores that each container of the runner's pod may use.</summary>
     [Parameter]
     [ValidateRange(0.1, 1024)]
     public decimal? CpuLimit { get; set; }
@@ -97,6 +102,7 @@ public sealed class StartBackupRunnerCommand : GaleraCmdlet
             Type = BackupType,
             FullBackupCycle = FullBackupCycle,
             Compression = Compression,
+            CompressorImage = CompressorImage,
             Parallel = Parallel,
             Throttle = Throttle,
             CpuLimit = CpuLimit,

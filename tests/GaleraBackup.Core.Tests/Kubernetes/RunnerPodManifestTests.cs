@@ -41,6 +41,23 @@ public sealed class RunnerPodManifestTests
     }
 
     [Fact]
+    public void A_second_container_has_the_pipes_and_nothing_else()
+    {
+        var spec = RunnerPodManifest.Build(_runner with { CompressorImage = "zstd:1", CpuLimit = 1.5m }).Spec;
+
+        Assert.Equal(["runner", "compressor"], spec.Containers.Select(container => container.Name));
+        var compressor = spec.Containers[1];
+        Assert.Equal(["/bin/sh", "-c", GaleraBackup.Runner.Scripts.BackupCompressor, "backup-compressor", "serve"], compressor.Command);
+        Assert.Equal([("pipes", GaleraBackup.Runner.RunnerPod.PipesPath)], compressor.VolumeMounts.Select(mount => (mount.Name, mount.MountPath)));
+        Assert.Equal(["GALERA_BACKUP_COMPRESSION", "GALERA_BACKUP_PIPES"], compressor.Env.Select(variable => variable.Name));
+        Assert.Contains(spec.Containers[0].VolumeMounts, mount => mount.Name == "pipes");
+        Assert.NotNull(Assert.Single(spec.Volumes, volume => volume.Name == "pipes").EmptyDir);
+        Assert.All(spec.Containers, container => Assert.Equal("1500m", container.Resources.Limits["cpu"].CanonicalizeString()));
+        Assert.All(spec.Containers, container => Assert.True(container.SecurityContext.ReadOnlyRootFilesystem));
+        Assert.DoesNotContain(RunnerPodManifest.Build(_runner).Spec.Volumes, volume => volume.Name == "pipes");
+    }
+
+    [Fact]
     public void SELinux_and_groups_are_the_pods()
     {
         var context = RunnerPodManifest.Build(_runner with { SupplementalGroups = [7], SeLinux = new SeLinuxOptions("u", "r", "t", "l") }).Spec.SecurityContext;

@@ -87,10 +87,66 @@ public sealed class BackupRunnerScriptTests : IDisposable
         var path = _host.PathOf($"backup/{RunnerHost.Id}/{file}");
         Assert.Equal(codec, manifest.Codec);
         Assert.Contains(Described(new FileInfo(path)), manifest.Files);
-        using var unpack = Process.Start(new ProcessStartInfo(codec == "zstd" ? "zstd" : "cat", codec == "zstd" ? ["-dqc", path] : [path]) { RedirectStandardOutput = true })!;
-        using var unpacked = new MemoryStream();
-        await unpack.StandardOutput.BaseStream.CopyToAsync(unpacked, TestContext.Current.CancellationToken);
-        Assert.Equal(await ReadAsync("stream"), unpacked.ToArray());
+        Assert.Equal(await ReadAsync("stream"), await UnpackAsync(codec, path));
+    }
+
+    [Fact]
+    public async Task A_second_container_compresses_for_an_image_that_cannot()
+    {
+        using var compressor = _host.StartCompressor("Auto");
+        _host.Settings["GALERA_BACKUP_COMPRESSION"] = "nothing of the runner's own image";
+
+        var manifest = (await _host.RunAsync(expectedExitCode: 0)).OfType<ResultEvent>().Single().Manifest;
+
+        Assert.Equal(0, await compressor.WaitAsync());
+        var path = _host.PathOf($"backup/{RunnerHost.Id}/backup.stream.zst");
+        Assert.Equal("zstd", manifest.Codec);
+        Assert.Contains(Described(new FileInfo(path)), manifest.Files);
+        Assert.Equal(await ReadAsync("stream"), await UnpackAsync("zstd", path));
+    }
+
+    [Fact]
+    public async Task A_second_container_that_has_no_compressor_is_refused()
+    {
+        Directory.CreateDirectory(_host.PathOf("few"));
+        foreach (var tool in new[] { "sh", "mv", "env" })
+        {
+            File.CreateSymbolicLink(_host.PathOf($"few/{tool}"), $"/usr/bin/{tool}");
+        }
+
+        using var compressor = _host.StartCompressor("Zstd", _host.PathOf("few"));
+
+        var error = await _host.RunRefusedAsync();
+
+        Assert.Equal(("CompressorMissing", "The image has no program for -Compression Zstd (zstd)."), (error.ErrorId, error.Message));
+        Assert.Equal(1, await compressor.WaitAsync());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_second_container_that_is_killed_ends_the_backup(bool beforeTheWord)
+    {
+        _host.Behave("""cat "$STUB/stream"; : >"$STUB/streaming"; until [[ -e $STUB/killed ]]; do sleep 0.05; done; cat "$STUB/stream" """);
+        var compressor = _host.StartCompressor("Gzip");
+        using var runner = _host.Start();
+        await runner.ExpectAsync("\"ready\"");
+        if (!beforeTheWord)
+        {
+            await _host.SayGoAsync(runner);
+            await _host.UntilThereIsAsync("streaming");
+        }
+
+        compressor.Dispose(); // Kills its tree.
+        await File.WriteAllTextAsync(_host.PathOf("killed"), "", TestContext.Current.CancellationToken);
+        if (beforeTheWord)
+        {
+            await _host.SayGoAsync(runner);
+        }
+
+        var error = Assert.Single((await _host.EndAsync(runner, expectedExitCode: 1)).OfType<ErrorEvent>());
+        Assert.Equal("StreamFailed", error.ErrorId);
+        _host.AssertNoBackup();
     }
 
     [Fact]
@@ -668,4 +724,12 @@ public sealed class BackupRunnerScriptTests : IDisposable
     ];
 
     private Task<byte[]> ReadAsync(string name) => File.ReadAllBytesAsync(_host.PathOf(name), TestContext.Current.CancellationToken);
+
+    private static async Task<byte[]> UnpackAsync(string codec, string path)
+    {
+        using var unpack = Process.Start(new ProcessStartInfo(codec == "zstd" ? "zstd" : "cat", codec == "zstd" ? ["-dqc", path] : [path]) { RedirectStandardOutput = true })!;
+        using var unpacked = new MemoryStream();
+        await unpack.StandardOutput.BaseStream.CopyToAsync(unpacked, TestContext.Current.CancellationToken);
+        return unpacked.ToArray();
+    }
 }

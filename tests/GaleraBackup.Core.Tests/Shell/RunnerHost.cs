@@ -102,6 +102,7 @@ internal sealed class RunnerHost : IDisposable
             ["GALERA_BACKUP_SPACE_RATIO_PERMILLE"] = "1200",
             ["GALERA_BACKUP_GO_TIMEOUT"] = "20",
             ["GALERA_BACKUP_COMPRESSION"] = "Gzip",
+            ["GALERA_BACKUP_COMPRESSOR"] = GaleraBackup.Runner.Scripts.BackupCompressor,
             ["GALERA_BACKUP_FACTS"] = """
                 cluster="name":"openstack/mariadb-server","namespace":"openstack","statefulSet":"mariadb-server"
                 server="pod":"mariadb-server-2","node":"worker-2"
@@ -176,6 +177,17 @@ internal sealed class RunnerHost : IDisposable
         ["--mount", "/bin/bash", "-c", $"set -e\n{Prepare}\n{Before}\nexec env --default-signal=PIPE,INT,TERM,HUP /bin/bash -c \"$1\"", "prepare", GaleraBackup.Runner.Scripts.BackupRunner],
         Settings);
 
+    /// <summary>The second container. The runner is to be started after it.</summary>
+    public ScriptProcess StartCompressor(string compression, string? path = null)
+    {
+        Directory.CreateDirectory(PathOf("pipes"));
+        Settings["GALERA_BACKUP_PIPES"] = PathOf("pipes");
+        return new ScriptProcess(
+            "setsid",
+            ["--wait", "env", "--default-signal=PIPE,INT,TERM,HUP", "/bin/sh", "-c", GaleraBackup.Runner.Scripts.BackupCompressor, "backup-compressor", "serve"],
+            new Dictionary<string, string>(Settings) { ["GALERA_BACKUP_COMPRESSION"] = compression, ["PATH"] = path ?? Settings["PATH"] });
+    }
+
     public async Task SayGoAsync(ScriptProcess script)
     {
         await script.ExpectAsync("\"ready\"");
@@ -211,6 +223,16 @@ internal sealed class RunnerHost : IDisposable
             Assert.True(step is not null, $"No event: {line}");
             return step;
         })];
+    }
+
+    /// <summary>Waits until a stub has written the file.</summary>
+    public async Task UntilThereIsAsync(string name)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!File.Exists(PathOf(name)))
+        {
+            await Task.Delay(20, limit.Token);
+        }
     }
 
     public void AssertNoBackup()

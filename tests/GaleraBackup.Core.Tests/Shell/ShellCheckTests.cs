@@ -5,20 +5,21 @@ namespace GaleraBackup.Core.Tests.Shell;
 
 public sealed class ShellCheckTests
 {
-    public static TheoryData<string, string> All => new()
+    public static TheoryData<string, string, string> All => new()
     {
-        { "backup-runner.sh", GaleraBackup.Runner.Scripts.BackupRunner },
-        { "backup-store.sh", GaleraBackup.Runner.Scripts.BackupStore },
+        { "backup-runner.sh", "bash", GaleraBackup.Runner.Scripts.BackupRunner },
+        { "backup-compressor.sh", "sh", GaleraBackup.Runner.Scripts.BackupCompressor },
+        { "backup-store.sh", "bash", GaleraBackup.Runner.Scripts.BackupStore },
     };
 
     [Theory]
     [MemberData(nameof(All))]
-    public async Task The_script_is_shellcheck_clean(string name, string text)
+    public async Task The_script_is_shellcheck_clean(string name, string shell, string text)
     {
         Process? shellcheck = null;
         try
         {
-            shellcheck = Process.Start(new ProcessStartInfo("shellcheck", ["--shell=bash", "--format=gcc", "-"])
+            shellcheck = Process.Start(new ProcessStartInfo("shellcheck", [$"--shell={shell}", "--format=gcc", "-"])
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,

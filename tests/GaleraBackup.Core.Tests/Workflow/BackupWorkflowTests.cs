@@ -38,7 +38,7 @@ public sealed class BackupWorkflowTests
 
         Assert.Equal(
             [
-                "lease created", "runner created", On, "go", "copied", Off, "runner ended", "store created", "listed", $"removed {Oldest}",
+                "lease created", "catalogue created", "listed", "catalogue deleted", "runner created", On, "go", "copied", Off, "runner ended", "store created", "listed", $"removed {Oldest}",
                 "store deleted", "runner deleted", "lease deleted",
             ],
             _cluster.Steps.Where(step => step != "lease renewed"));
@@ -121,7 +121,30 @@ public sealed class BackupWorkflowTests
         var refusal = await Assert.ThrowsAsync<GaleraBackupException>(() => RunAsync(Request));
 
         Assert.Equal((id, FailureKind.Refused), (refusal.ErrorId, refusal.Kind));
-        Assert.Equal(["lease created", "runner created", "runner ended", "runner deleted", "lease deleted"], _cluster.Steps);
+        Assert.Equal(["lease created", "catalogue created", "listed", "catalogue deleted", "runner created", "runner ended", "runner deleted", "lease deleted"], _cluster.Steps);
+    }
+
+    [Fact]
+    public async Task Too_little_space_says_what_the_rules_would_free()
+    {
+        _cluster.Backups.AddRange([Oldest, "base/2026-01-02_01-00-00", "base/2026-01-03_01-00-00"]);
+        _cluster.OnRunnerStarted = runner => runner.Fail("NotEnoughSpace");
+
+        var refusal = await Assert.ThrowsAsync<GaleraBackupException>(() => RunAsync(Request));
+
+        Assert.StartsWith($"The rules given would free 1 B now: {Oldest}. ", refusal.Recommendation, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_earlier_backups_took_asks_for_more_space()
+    {
+        _cluster.AddBackup("base/2026-01-30_01-00-00", databaseBytes: 50);
+        RunnerPod? created = null;
+        _cluster.OnPodCreated = pod => created = pod.Environment.ContainsKey("GALERA_BACKUP_SPACE_RATIO_PERMILLE") ? pod : created;
+
+        await RunAsync(Auto with { Runner = Auto.Runner with { Type = BackupTypeRequest.Full }, Retention = new RetentionPolicy { KeepLast = 2 } });
+
+        Assert.Equal("2400", created!.Environment["GALERA_BACKUP_SPACE_RATIO_PERMILLE"]);
     }
 
     [Fact]
@@ -717,7 +740,7 @@ public sealed class BackupWorkflowTests
 
         var plan = await PlanAsync(Request);
 
-        Assert.Equal(["store created", "listed", "store deleted"], _cluster.Steps);
+        Assert.Equal(["catalogue created", "listed", "catalogue deleted"], _cluster.Steps);
         Assert.Equal([Oldest], plan.Victims.Select(victim => victim.BackupId));
         string[] inOrder =
         [
@@ -748,7 +771,7 @@ public sealed class BackupWorkflowTests
         var run = await RunAsync(Auto);
 
         Assert.Equal(Outcome.Succeeded, run.Backup);
-        Assert.Equal(["store created", "listed", "store deleted", "runner created", On], _cluster.StepsAmong("store created", "listed", "store deleted", "runner created", On));
+        Assert.Equal(["catalogue created", "listed", "catalogue deleted", "runner created", On], _cluster.StepsAmong("catalogue created", "listed", "catalogue deleted", "runner created", On));
         Assert.Equal(
             ("incr/2026-01-30_01-00-00/2026-01-31_01-00-00", "base/2026-01-30_01-00-00", "56789"),
             (created!.Environment["GALERA_BACKUP_ID"][..^2] + "00", created.Environment["GALERA_BACKUP_PARENT"], created.Environment["GALERA_BACKUP_FROM_LSN"]));

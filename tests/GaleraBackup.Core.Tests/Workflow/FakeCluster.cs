@@ -92,7 +92,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     public TimeSpan GracePeriod { get; set; }
 
     /// <summary>A full backup of this cluster, with its manifest.</summary>
-    public void AddBackup(string id) => _manifests.Add(id, Make.Manifest(id).ReplaceLineEndings(""));
+    public void AddBackup(string id, long databaseBytes = 1 << 30) => _manifests.Add(id, Make.Manifest(id, databaseBytes: databaseBytes).ReplaceLineEndings(""));
 
     /// <summary>Called with each pod that is created.</summary>
     public Action<RunnerPod>? OnPodCreated { get; set; }
@@ -695,7 +695,10 @@ public sealed class FakeRunner(FakeCluster cluster, RunnerPod? spec)
     private string? _reason;
     private int? _exitCode;
 
-    public string Role { get; } = spec is null ? "foreign pod" : spec.Labels["app.kubernetes.io/component"];
+    /// <summary>runner; store, or catalogue if it may only look.</summary>
+    public string Role { get; } = spec is null ? "foreign pod" : spec.BackupReadOnly ? "catalogue" : spec.Labels["app.kubernetes.io/component"];
+    private string? Waits => Role == "runner" ? cluster.RunnerWaits : null;
+    private string? Unschedulable => Role == "runner" ? cluster.Unschedulable : null;
     public Channel<string> Log { get; } = Channel.CreateUnbounded<string>();
 
     public PodSnapshot Pod => new()
@@ -704,15 +707,15 @@ public sealed class FakeRunner(FakeCluster cluster, RunnerPod? spec)
         Namespace = "openstack",
         Uid = "uid-runner",
         Phase = _phase,
-        NodeName = cluster.Unschedulable is null ? spec?.NodeName : null,
-        Reason = _reason ?? (cluster.Unschedulable is null ? null : "Unschedulable"),
-        Message = cluster.Unschedulable,
-        Containers = [new ContainerSnapshot { Name = "runner", Image = "image", ExitCode = _exitCode, Reason = cluster.RunnerWaits ?? (_exitCode is null or 0 ? null : "Error") }],
+        NodeName = Unschedulable is null ? spec?.NodeName : null,
+        Reason = _reason ?? (Unschedulable is null ? null : "Unschedulable"),
+        Message = Unschedulable,
+        Containers = [new ContainerSnapshot { Name = "runner", Image = "image", ExitCode = _exitCode, Reason = Waits ?? (_exitCode is null or 0 ? null : "Error") }],
     };
 
     public void StartLater() => cluster.Later(TimeSpan.FromMilliseconds(500), () =>
     {
-        if (cluster.RunnerWaits is not null || cluster.Unschedulable is not null)
+        if (Waits is not null || Unschedulable is not null)
         {
             return;
         }
