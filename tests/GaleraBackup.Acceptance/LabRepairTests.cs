@@ -16,6 +16,10 @@ public sealed class LabRepairTests(LabFixture fixture) : LabTest(fixture)
         await using var cordon = await Faults.CordonAsync(Token);
         await using var network = await Faults.CutOffAsync(1, Token);
         await using var server = await Faults.StopServerAsync(1, Token);
+        var whole = Path.Combine(Lab.Paths.BackupVolume, "kept", "base", "2020-01-01_00-00-00");
+        var half = Path.Combine(Lab.Paths.BackupVolume, "kept", ".partial", "base_2020-01-02_00-00-00");
+        Directory.CreateDirectory(whole);
+        Directory.CreateDirectory(half);
 
         await Lab.UpAsync(TextWriter.Null, Token);
 
@@ -24,5 +28,9 @@ public sealed class LabRepairTests(LabFixture fixture) : LabTest(fixture)
         Assert.False(Directory.Exists(volume.Folder));
         Assert.False(File.Exists(user.KubeConfig));
         Assert.True(await Faults.NodeHasImageAsync(Token));
+        Assert.False(Directory.Exists(BackupRoot));
+        Assert.False(Directory.Exists(half));
+        Assert.True(Directory.Exists(whole));
+        Directory.Delete(Path.Combine(Lab.Paths.BackupVolume, "kept"), recursive: true);
     }
 }

@@ -58,7 +58,11 @@ public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
         }
         finally
         {
-            Directory.Delete(BackupRoot, recursive: true);
+            if (Directory.Exists(BackupRoot))
+            {
+                Directory.Delete(BackupRoot, recursive: true);
+            }
+
             Module.Dispose();
             Client.Dispose();
         }

@@ -119,7 +119,7 @@ internal static class FaultRepair
         var ofTests = volume.EnumerateDirectories($"{Lab.TestFolderPrefix}*");
         var ofDeadRuns = volume.EnumerateDirectories(".partial", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 3, AttributesToSkip = FileAttributes.ReparsePoint })
             .SelectMany(partial => partial.EnumerateDirectories());
-        foreach (var folder in ofTests.ToList().Concat(ofDeadRuns.ToList()).Where(folder => folder.Exists))
+        foreach (var folder in ofTests.ToList().Concat(ofDeadRuns.ToList()).Where(folder => Directory.Exists(folder.FullName)))
         {
             narrator.Say($"Removing {folder.FullName}, which a test left");
             folder.Delete(recursive: true);
