@@ -26,6 +26,7 @@ public abstract record RunnerEvent
     {
         "space" => new SpaceEvent(
             json.GetProperty("databaseKiB").GetInt64(), json.GetProperty("availableKiB").GetInt64(), json.GetProperty("requiredKiB").GetInt64()),
+        "checking" => new CheckingEvent(json.GetProperty("bytes").GetInt64()),
         "ready" => new ReadyEvent(),
         "copying" => new CopyingEvent(),
         "progress" => new ProgressEvent(
@@ -50,6 +51,9 @@ public abstract record RunnerEvent
 
 /// <summary>The space on the backup volume was read.</summary>
 public sealed record SpaceEvent(long DatabaseKiB, long AvailableKiB, long RequiredKiB) : RunnerEvent;
+
+/// <summary>So much of a file of the full backup that is to be continued has been read.</summary>
+public sealed record CheckingEvent(long Bytes) : RunnerEvent;
 
 /// <summary>All that can be refused was checked; the runner waits for the word that the replica is desynced.</summary>
 public sealed record ReadyEvent : RunnerEvent;

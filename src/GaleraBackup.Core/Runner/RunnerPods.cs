@@ -69,6 +69,9 @@ public static class RunnerPods
     private const string BackupMountPath = "/var/backup";
     private const string UnsafeLabel = "galerabackup.io/unsafe";
     private const int MySqlPort = 3306;
+
+    /// <summary>Bytes a second of a volume that is still of use: a base is read once before it is continued.</summary>
+    private const long SlowVolume = 10L << 20;
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(10);
 
     /// <summary>The pod <c>mariadb-phy-backup-runner-TIMESTAMP</c>.</summary>
@@ -113,7 +116,7 @@ public static class RunnerPods
             Login = Logins.ForRunner(scope, node.Layout!, pod.Name),
 
             // The cluster's own limit is for a run whose orchestrator died; ours, which can tell what happened, must come first.
-            ActiveDeadline = options.StartTimeout + options.GoTimeout + options.Timeout + Margin,
+            ActiveDeadline = options.StartTimeout + TimeSpan.FromSeconds((options.Parent?.SizeBytes ?? 0) / SlowVolume) + options.GoTimeout + options.Timeout + Margin,
         };
     }
 

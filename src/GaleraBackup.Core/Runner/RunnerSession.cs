@@ -31,6 +31,7 @@ public sealed class RunnerSession : IAsyncDisposable
 
     private readonly BackupContext _context;
     private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _startLimit;
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<CopiedEvent> _copied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<ResultEvent> _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -50,6 +51,7 @@ public sealed class RunnerSession : IAsyncDisposable
     private RunnerSession(BackupContext context, RunnerPod pod, RunnerOptions options)
     {
         (_context, Pod, _options) = (context, pod, options);
+        _startLimit = new CancellationTokenSource(options.StartTimeout, context.Clock);
     }
 
     public RunnerPod Pod { get; }
@@ -89,8 +91,7 @@ public sealed class RunnerSession : IAsyncDisposable
         try
         {
             await session.CreateAsync(cancellationToken).ConfigureAwait(false);
-            await Deadline.RunAsync(
-                context.Clock, options.StartTimeout, session.NotStarted, token => session._ready.Task.WaitAsync(token), cancellationToken).ConfigureAwait(false);
+            await session.WaitUntilReadyAsync(cancellationToken).ConfigureAwait(false);
             return session;
         }
         catch
@@ -169,6 +170,7 @@ public sealed class RunnerSession : IAsyncDisposable
         }
 
         _stop.Dispose();
+        _startLimit.Dispose();
     }
 
     private static Task<ExecResult> ExecAsync(
@@ -249,6 +251,20 @@ public sealed class RunnerSession : IAsyncDisposable
         {
             isAnothers();
             throw;
+        }
+    }
+
+    // While a full backup is read that is to be continued, the limit is for the next sign that it goes on.
+    private async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_startLimit.Token, cancellationToken);
+        try
+        {
+            await _ready.Task.WaitAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_startLimit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw NotStarted();
         }
     }
 
@@ -353,6 +369,10 @@ public sealed class RunnerSession : IAsyncDisposable
             case SpaceEvent space:
                 _context.Progress.Verbose(
                     $"Data directory {ByteSize.Format(space.DatabaseKiB * 1024)}; the backup volume has {ByteSize.Format(space.AvailableKiB * 1024)} available, more than {ByteSize.Format(space.RequiredKiB * 1024)} is required.");
+                break;
+            case CheckingEvent checking:
+                _startLimit.CancelAfter(_options.StartTimeout);
+                _context.Progress.Progress(new WorkflowProgress("Starting the runner", $"read {ByteSize.Format(checking.Bytes)} of the full backup to be continued"));
                 break;
             case ReadyEvent:
                 _context.Progress.Progress(new WorkflowProgress("Starting the runner", "ready", Completed: true));

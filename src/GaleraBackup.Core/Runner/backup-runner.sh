@@ -20,7 +20,7 @@ readonly partial=$root/.partial/${id//\//_} locks=$root/.locks
 readonly tail_bytes=33554432 unknown_uuid=00000000-0000-0000-0000-000000000000
 data_paths=()
 user='' password='' trimmed_password='' ca=''
-codec='' stream='' compressor='' started_at='' uuid='' seqno=''
+codec='' stream='' compressor='' started_at='' uuid='' seqno='' has_partial=''
 
 # The client and the tool read an option file of their user after the one that they are given: it must not overrule it.
 export HOME=$run
@@ -157,9 +157,7 @@ open_pipes() {
   compressor=$(<"$pipes/program")
   mkfifo "$run/feed"
   # The only one that has this pipe open: whoever else had it would keep the compressor waiting for more.
-  set -m
   cat "$run/feed" >"$pipes/in" &
-  set +m
   exec 9<"$pipes/out"
 }
 
@@ -181,23 +179,45 @@ compress() {
 
 # An incremental is worth as much as what it continues: that is read once more, before the replica is touched.
 check_parent() {
-  local name sum
+  local progress_pid damaged status=0
   [[ -n $parent ]] || return 0
   # Held until the end: nobody removes what this backup is worth nothing without.
   { mkdir -p "$locks" && exec 6>>"$locks/${parent#base/}"; } || fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
   flock -n -s 6 || fail ParentInUse "$parent is just being removed."
   [[ -f $root/$parent/manifest.json && ! -L $root/$parent ]] || fail ParentDamaged "There is no backup $parent to continue."
-  while read -r sum name; do
-    echo "$sum  $root/$parent/$name" | sha256sum --check --status - 2>/dev/null ||
-      fail ParentDamaged "The file $name of $parent is not as it was written: no incremental can continue it."
-  done < <(grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' "$root/$parent/manifest.json" |
-    sed -E 's/"name":"([^"]+)","size":[0-9]+,"sha256":"([0-9a-f]+)"/\2 \1/')
+  report_check &
+  progress_pid=$!
+  find_damaged >"$run/damaged" &
+  wait $! || status=$?
+  kill -- "-$progress_pid"
+  damaged=$(<"$run/damaged")
+  [[ -z $damaged ]] || fail ParentDamaged "The file $damaged of $parent is not as it was written: no incremental can continue it."
+  ((status == 0)) || fail ParentDamaged "The manifest of $parent names no file."
+}
+
+find_damaged() {
+  local name sum
+  grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' "$root/$parent/manifest.json" |
+    sed -E 's/"name":"([^"]+)","size":[0-9]+,"sha256":"([0-9a-f]+)"/\2 \1/' |
+    while read -r sum name; do
+      [[ $(dd if="$root/$parent/$name" bs=1M status=progress 2>"$run/counted" | sha256sum) == "$sum  -" ]] || { echo "$name"; break; }
+    done
+}
+
+# A large base takes longer than a pod's start: what counts is that it goes on.
+report_check() {
+  local bytes=0 last
+  while sleep 2; do
+    last=$bytes
+    bytes=$(counted_bytes)
+    [[ ${bytes:-0} == "$last" ]] || event checking bytes "$bytes"
+  done 2>/dev/null
 }
 
 make_partial() {
   { mkdir -p "$root/.partial" "$root/.locks" "$root/${id%/*}" && exec 7>>"$locks/${partial##*/}" && flock -n -x 7 && mkdir "$partial"; } ||
     fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
-  trap remove_partial EXIT
+  has_partial=1
 }
 
 # What a runner left that was killed. Whoever still writes holds its lock; the kernel gives that back when they die.
@@ -212,14 +232,14 @@ remove_left_overs() {
   done
 }
 
-remove_partial() {
+clean_up() {
   local status=$?
   trap '' TERM INT HUP
   # Whatever still writes goes first; a clean-up that fails must not hide why.
   local job
   for job in $(jobs -p); do kill -- "-$job" 2>/dev/null || true; done
   wait || true
-  rm -rf -- "$partial" "${locks:?}/${partial##*/}" || true
+  [[ -z $has_partial ]] || rm -rf -- "$partial" "${locks:?}/${partial##*/}" || true
   exit "$status"
 }
 
@@ -375,7 +395,7 @@ wait_for_go() {
 # --- the backup ---------------------------------------------------------------------------------------------------------------------
 
 # Bytes that have gone through dd so far: it says so every second, each time behind a carriage return.
-streamed_bytes() {
+counted_bytes() {
   tr '\r' '\n' <"$run/counted" | sed -n 's/^\([0-9][0-9]*\) bytes .*/\1/p' | tail -n 1
 }
 
@@ -383,7 +403,7 @@ report_progress() {
   local total_kib bytes stored
   total_kib=$(kib_of --exclude=galera.cache '--exclude=gcache.page.*' '--exclude=ib_logfile*' '--exclude=*-bin.*' '--exclude=binlog.*')
   while sleep 1; do
-    bytes=$(streamed_bytes) || continue
+    bytes=$(counted_bytes) || continue
     if [[ -n $bytes ]] && stored=$(stat -c %s "$partial/$stream"); then
       event progress bytes "$bytes" totalBytes "$((total_kib * 1024))" storedBytes "$stored"
     fi
@@ -408,7 +428,6 @@ take_backup() {
   started_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   mkfifo "$run/log" "$run/tail.pipe" "$run/sum.pipe"
   mkdir "$run/target"
-  set -m # a process group for each job, so that a clean-up reaches all of its processes
   log_events <"$run/log" 4>"$partial/mariabackup.log" &
   log_pid=$!
   # The end of the stream is kept: there mariadb-backup puts the Galera position.
@@ -495,7 +514,7 @@ write_manifest() {
     printf '"server":{%s,"version":%s,"toolVersion":%s},' "$(fact server)" \
       "$(json_string "$(value server_version "$partial/"*info)")" "$(json_string "$(value tool_version "$partial/"*info)")"
     printf '"startedAt":"%s","finishedAt":"%s",' "$started_at" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-    printf '"databaseBytes":%s,"streamedBytes":%s,"storedBytes":%s,' "$((database_kib * 1024))" "$(streamed_bytes)" "$stored"
+    printf '"databaseBytes":%s,"streamedBytes":%s,"storedBytes":%s,' "$((database_kib * 1024))" "$(counted_bytes)" "$stored"
     printf '"codec":"%s","files":[%s],%s,"encryption":null,"copies":[],"proof":null}\n' "$codec" "$(files)" "$(fact run)"
   } >"$run/manifest.json"
   cp "$run/manifest.json" "$partial/manifest.json"
@@ -513,7 +532,7 @@ publish() {
   write_manifest
   sync "$partial"/* "$partial"
   mv -T "$partial" "$root/$id"
-  trap - EXIT
+  has_partial=''
   rm -f -- "$locks/${partial##*/}" || true
   sync "$root/${id%/*}" "$root"
   # With its hash, for the way through the log: a result that was damaged on it is none.
@@ -521,17 +540,19 @@ publish() {
 }
 
 main() {
+  set -m # a process group for each job, so that a clean-up reaches all of its processes
   trap 'exit 143' TERM INT HUP
+  trap clean_up EXIT
   check_settings
   check_server_paths
   find_tool
   find_compressor
-  check_parent
   remove_left_overs
   check_space
   read_login
   find_authorities
   check_login
+  check_parent
   make_partial
   wait_for_go
   take_backup

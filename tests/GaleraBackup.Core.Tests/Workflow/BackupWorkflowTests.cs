@@ -125,6 +125,35 @@ public sealed class BackupWorkflowTests
     }
 
     [Fact]
+    public async Task A_large_base_may_be_read_for_longer_than_a_start_takes()
+    {
+        _cluster.AddBackup("base/2026-01-30_01-00-00");
+        var request = Auto with { Runner = Auto.Runner with { StartTimeout = TimeSpan.FromMinutes(1) } };
+        _cluster.OnRunnerStarted = runner =>
+        {
+            foreach (var minute in Enumerable.Range(0, 5))
+            {
+                _cluster.Later(TimeSpan.FromSeconds(50 * minute), () => runner.Say($$"""{"event":"checking","bytes":{{minute + 1}}}"""));
+            }
+
+            _cluster.Later(TimeSpan.FromSeconds(250), () => runner.SayReady());
+        };
+
+        Assert.Equal(Outcome.Succeeded, (await RunAsync(request)).Backup);
+    }
+
+    [Fact]
+    public async Task A_base_that_cannot_be_read_on_is_given_up()
+    {
+        _cluster.AddBackup("base/2026-01-30_01-00-00");
+        _cluster.OnRunnerStarted = runner => runner.Say("""{"event":"checking","bytes":1}""");
+
+        var refusal = await Assert.ThrowsAsync<GaleraBackupException>(() => RunAsync(Auto with { Runner = Auto.Runner with { StartTimeout = TimeSpan.FromMinutes(1) } }));
+
+        Assert.Equal(("RunnerNotStarted", FailureKind.Refused), (refusal.ErrorId, refusal.Kind));
+    }
+
+    [Fact]
     public async Task Too_little_space_says_what_the_rules_would_free()
     {
         _cluster.Backups.AddRange([Oldest, "base/2026-01-02_01-00-00", "base/2026-01-03_01-00-00"]);
