@@ -223,10 +223,10 @@ make_partial() {
 # What a runner left that was killed. Whoever still writes holds its lock; the kernel gives that back when they die.
 remove_left_overs() {
   local left name
-  mkdir -p "$locks" 2>/dev/null || return 0
   for left in "$root/.partial"/*; do
     name=${left##*/}
     [[ $name =~ ^(base|incr)_ && -d $left && ! -L $left && $left != "$partial" ]] || continue
+    mkdir -p "$locks" || return 0
     (flock -n -x 8 && rm -rf -- "$left" "${locks:?}/$name") 8>>"$locks/$name" || continue
     event log message "$(json_string "Removed $left, which a run left behind that was killed.")"
   done
