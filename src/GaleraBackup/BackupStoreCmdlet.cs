@@ -64,7 +64,7 @@ public abstract class BackupStoreCmdlet : ClusterCmdlet
             var context = ContextOf(gateway, sink);
             node ??= await FindNodeAsync(context, scope, cancellationToken).ConfigureAwait(false);
             var store = await ClaimBackupStore.OpenAsync(
-                context, node, node.PodSnapshot.StatefulSet!, claim, backupPath, readOnly, cancellationToken).ConfigureAwait(false);
+                context, node, node.PodSnapshot.StatefulSet!, claim, backupPath, readOnly, ClaimBackupStore.StartTimeout, cancellationToken).ConfigureAwait(false);
             return (store, gateway);
         }
         catch

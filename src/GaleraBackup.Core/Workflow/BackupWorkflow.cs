@@ -237,7 +237,7 @@ public static class BackupWorkflow
         }
 
         var store = await ClaimBackupStore.OpenAsync(
-            context, replica.Node, replica.StatefulSet, options.BackupClaim, options.BackupPath, readOnly: true, cancellationToken).ConfigureAwait(false);
+            context, replica.Node, replica.StatefulSet, options.BackupClaim, options.BackupPath, readOnly: true, options.StartTimeout, cancellationToken).ConfigureAwait(false);
         await using (store.ConfigureAwait(false))
         {
             try
@@ -370,7 +370,7 @@ public static class BackupWorkflow
                     context.Progress.Progress(new WorkflowProgress("Pruning", run.BackupClaim));
                     await session.Lease.RequireHeldAsync(cancellationToken).ConfigureAwait(false);
                     var store = await ClaimBackupStore.OpenAsync(
-                        context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, readOnly: false, cancellationToken).ConfigureAwait(false);
+                        context, run.Replica.Node, run.StatefulSet, run.BackupClaim, request.Runner.BackupPath, readOnly: false, request.Runner.StartTimeout, cancellationToken).ConfigureAwait(false);
                     await using (store.ConfigureAwait(false))
                     {
                         var catalogue = await store.ListAsync(cancellationToken).ConfigureAwait(false);

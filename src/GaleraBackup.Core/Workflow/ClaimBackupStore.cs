@@ -7,10 +7,12 @@ namespace GaleraBackup.Workflow;
 /// <summary>The backups on a claim, through a short pod that mounts it.</summary>
 public sealed class ClaimBackupStore : IBackupStore
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(5);
+    /// <summary>For the pod's start, unless somebody says otherwise.</summary>
+    public static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(5);
 
     /// <summary>For one listing, or the removal of one backup, on a slow volume.</summary>
     private static readonly TimeSpan CallTimeout = TimeSpan.FromMinutes(30);
+
     /// <summary>A kubelet may keep a pod that is deleted while its container starts for most of a minute (seen on 1.20: 47 s).</summary>
     private static readonly TimeSpan CleanUpTimeout = TimeSpan.FromSeconds(90);
 
@@ -26,9 +28,10 @@ public sealed class ClaimBackupStore : IBackupStore
 
     /// <param name="node">Gives the pod its image, its uid and, for a ReadWriteOnce claim, its Kubernetes node.</param>
     /// <param name="readOnly">True if backups are only to be listed: the pod cannot remove any.</param>
-    /// <exception cref="GaleraBackupException"><c>ClaimNotFound</c>, <c>StorePodNotStarted</c></exception>
+    /// <exception cref="GaleraBackupException"><c>ClaimNotFound</c>, <c>RunnerNotScheduled</c>, <c>RunnerImageNotPulled</c>, <c>RunnerNotStarted</c></exception>
     public static async Task<ClaimBackupStore> OpenAsync(
-        BackupContext context, GaleraNode node, string statefulSet, string backupClaim, string backupPath, bool readOnly, CancellationToken cancellationToken)
+        BackupContext context, GaleraNode node, string statefulSet, string backupClaim, string backupPath, bool readOnly, TimeSpan startTimeout,
+        CancellationToken cancellationToken)
     {
         var owner = await RunnerSession.FindOwnerAsync(context, node, cancellationToken).ConfigureAwait(false);
         var pod = RunnerPods.ForStore(node, statefulSet, backupClaim, backupPath, context.Now, owner, readOnly);
@@ -43,7 +46,7 @@ public sealed class ClaimBackupStore : IBackupStore
             await context.Kubernetes.CreatePodAsync(pod, cancellationToken).ConfigureAwait(false);
             PodSnapshot? last = null;
             var seen = await Deadline.RunAsync(
-                context.Clock, StartTimeout, () => store.NotStarted(last),
+                context.Clock, startTimeout, () => store.NotStarted(last),
                 token => context.Kubernetes.WatchPodAsync(pod.Namespace, pod.Name, token).FirstAsync(
                     seen =>
                     {
@@ -106,9 +109,6 @@ public sealed class ClaimBackupStore : IBackupStore
         "StoreTimedOut", FailureKind.TimedOut, $"The pod {_pod.Name} did not {what} the backups on claim {Location} within {CallTimeout.TotalMinutes:0} minutes.",
         "The backup volume may hang: see its server.", Location);
 
-    private GaleraBackupException NotStarted(PodSnapshot? seen)
-    {
-        var why = RunnerSession.CannotStart(_pod, seen, "that lists the backups did not start");
-        return new GaleraBackupException("StorePodNotStarted", FailureKind.Refused, why.Message, why.Recommendation, _pod.Name);
-    }
+    private GaleraBackupException NotStarted(PodSnapshot? seen) =>
+        RunnerSession.CannotStart(_pod, seen, "that lists the backups did not start");
 }
