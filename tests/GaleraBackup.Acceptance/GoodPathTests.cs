@@ -90,37 +90,6 @@ public sealed class GoodPathTests(LabFixture fixture) : LabTest(fixture)
     }
 
     [Fact]
-    public async Task An_incremental_under_writes_restores_on_its_base_to_exactly_its_seqno()
-    {
-        var primary = await DatabaseEndpoint.OfAdminAsync(Client, ordinal: 0, Token);
-        await using var writer = await TransactionWriter.StartAsync(primary, seed: 11, transactionsPerSecond: 200, Token);
-        await writer.WaitForRowsAsync(50, Token);
-        var full = Module.Invoke("Invoke-GaleraBackup @cluster @store", Cluster, Store).Single<BackupRun>();
-        var incremental = Module.Invoke("Invoke-GaleraBackup @cluster @store", Cluster, Store).Single<BackupRun>();
-        await writer.WaitForRowsAsync(writer.Rows.Count + 50, Token);
-        await writer.StopAsync();
-
-        Assert.Equal((BackupType.Full, BackupType.Incremental), (full.Type, incremental.Type));
-        Assert.Equal((full.BackupId, full.ToLsn), (incremental.Manifest!.Parent, incremental.Manifest.Position.FromLsn));
-        Assert.InRange(incremental.StoredBytes!.Value, 1, full.StoredBytes!.Value / 2);
-        var catalogue = Module.Invoke("Get-GaleraBackup @cluster @store", Cluster, Store).Output.OfType<BackupSet>();
-        Assert.Equal([(full.BackupId, BackupState.Complete), (incremental.BackupId, BackupState.Complete)], catalogue.Select(backup => (backup.BackupId, backup.State)));
-
-        var unpack = $"""
-            zstd -dc "$BACKUP/{full.BackupId}/{StreamOf(full)}" | mbstream -x -C "$DATA"
-            mkdir "$DATA.inc"
-            zstd -dc "$BACKUP/{incremental.BackupId}/{StreamOf(incremental)}" | mbstream -x -C "$DATA.inc"
-            mariabackup --prepare --target-dir="$DATA"
-            mariabackup --prepare --target-dir="$DATA" --incremental-dir="$DATA.inc"
-            """;
-        await using var restored = await ThrowawayServer.StartAsync(Client, RootOnClaim, unpack, RestoreDeadline, Token);
-        var ids = (await restored.QueryAsync("SELECT id FROM lab_writer.rows ORDER BY id", Token)).Select(row => long.Parse(row[0]!)).ToList();
-        var first = writer.Rows[0].Id;
-        Assert.Equal(writer.Rows.Where(row => row.Seqno <= incremental.Seqno).Select(row => row.Id), ids.Where(id => id >= first));
-        Assert.Contains(writer.Rows, row => row.Seqno > full.Seqno && row.Seqno <= incremental.Seqno);
-    }
-
-    [Fact]
     public async Task A_desynced_replica_is_out_of_its_services_until_it_is_put_back()
     {
         var replica = Module

@@ -27,6 +27,9 @@ public sealed class Lab
     /// <summary>The servers' image without zstd and pigz.</summary>
     public const string PlainImage = "lab.local/mariadb-galera:10.11-plain";
 
+    /// <summary>A server of the next long-term series, from the next release of Debian.</summary>
+    public const string NewerImage = "lab.local/mariadb-galera:11.8";
+
     /// <summary>How the names of tests' own backup roots on the backup volume begin; <c>up</c> removes those of tests that were killed.</summary>
     public const string TestFolderPrefix = "test-";
 

@@ -20,6 +20,7 @@ public sealed class SingleNodeDatabase : Fault
     public const string BackupClaim = "backup";
 
     private const uint MysqlUser = 999;
+    private const string AdminPassword = "single-admin-password";
     private const string Data = "mysql-data";
     private static readonly string[] Claims = [Data, "redo", "undo", "binlog", BackupClaim];
 
@@ -30,7 +31,7 @@ public sealed class SingleNodeDatabase : Fault
     public string Folder { get; }
 
     /// <summary>Makes it, and waits until it is Ready.</summary>
-    public static async Task<SingleNodeDatabase> StartAsync(Lab lab, IKubernetes client, CancellationToken cancellationToken)
+    public static async Task<SingleNodeDatabase> StartAsync(Lab lab, IKubernetes client, string image, CancellationToken cancellationToken)
     {
         var folder = Path.Combine(lab.Paths.Faults, Namespace);
         var database = new SingleNodeDatabase(folder, token => RemoveAsync(client, folder, token));
@@ -45,13 +46,23 @@ public sealed class SingleNodeDatabase : Fault
 
             await client.CoreV1.CreateNamespacedSecretAsync(Login(), Namespace, cancellationToken: cancellationToken);
             await client.CoreV1.CreateNamespacedConfigMapAsync(Configuration(), Namespace, cancellationToken: cancellationToken);
-            await client.AppsV1.CreateNamespacedStatefulSetAsync(Describe(), Namespace, cancellationToken: cancellationToken);
+            await client.AppsV1.CreateNamespacedStatefulSetAsync(Describe(image), Namespace, cancellationToken: cancellationToken);
             await PodWatch.WaitAsync(
                 client, Namespace, $"{StatefulSet}-0",
                 pod => pod?.Status?.Conditions?.Any(condition => condition is { Type: "Ready", Status: "True" }) == true,
                 TimeSpan.FromSeconds(90), cancellationToken);
         });
     }
+
+    /// <summary>The administrator's account on it.</summary>
+    public static async Task<DatabaseEndpoint> EndpointAsync(IKubernetes client, CancellationToken cancellationToken)
+    {
+        var pod = await client.CoreV1.ReadNamespacedPodAsync($"{StatefulSet}-0", Namespace, cancellationToken: cancellationToken);
+        return new DatabaseEndpoint(pod.Status.PodIP, 3306, "root", AdminPassword);
+    }
+
+    /// <summary>Its backups.</summary>
+    public static BackupPlace Backups(string image) => new(Namespace, BackupClaim, image, KeySecret: "mariadb");
 
     internal static async Task RemoveAsync(IKubernetes client, string folder, CancellationToken cancellationToken)
     {
@@ -120,7 +131,7 @@ public sealed class SingleNodeDatabase : Fault
         Metadata = new V1ObjectMeta { Name = "mariadb" },
         StringData = new Dictionary<string, string>
         {
-            ["admin"] = "single-admin-password",
+            ["admin"] = AdminPassword,
             ["backup"] = "single-backup-password",
             ["keyfile"] = $"1;{Convert.ToHexStringLower(Encoding.ASCII.GetBytes("0123456789abcdef"))}\n",
         },
@@ -132,7 +143,7 @@ public sealed class SingleNodeDatabase : Fault
         Data = new[] { "single.sh", "single.cnf" }.ToDictionary(name => name, ClusterManifests.ReadResource),
     };
 
-    private static V1StatefulSet Describe()
+    private static V1StatefulSet Describe(string image)
     {
         var labels = new Dictionary<string, string> { ["app"] = StatefulSet };
         static V1EnvVar Value(string name, string value) => new() { Name = name, Value = value };
@@ -150,7 +161,7 @@ public sealed class SingleNodeDatabase : Fault
         var container = new V1Container
         {
             Name = "mariadb",
-            Image = ClusterNames.Image,
+            Image = image,
             ImagePullPolicy = "Never",
             Command = ["/bin/bash", "/etc/single/single.sh"],
             Env =

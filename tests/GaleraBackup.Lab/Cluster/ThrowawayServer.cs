@@ -9,6 +9,14 @@ namespace GaleraBackup.Lab;
 /// <summary>The position in Galera's history that a backup stands at.</summary>
 public sealed record GaleraPosition(string Uuid, long Seqno);
 
+/// <summary>Where a backup is, and what server it is of.</summary>
+/// <param name="KeySecret">A Secret with the item <c>keyfile</c>, which its data is encrypted with; null for plain data.</param>
+public sealed record BackupPlace(string Namespace, string Claim, string Image, string? KeySecret)
+{
+    /// <summary>The backups of the lab's cluster.</summary>
+    public static BackupPlace OfCluster { get; } = new(ClusterNames.Namespace, ClusterNames.BackupClaim, ClusterNames.Image, KeySecret: null);
+}
+
 /// <summary>A server in a pod of its own, without network and without wsrep, on the unpacked and prepared copy of one backup.</summary>
 public sealed class ThrowawayServer : IAsyncDisposable
 {
@@ -17,14 +25,16 @@ public sealed class ThrowawayServer : IAsyncDisposable
     private static readonly TimeSpan DeleteDeadline = TimeSpan.FromSeconds(60);
 
     private readonly IKubernetes client;
+    private readonly string ns;
 
-    private ThrowawayServer(IKubernetes client, string pod)
+    private ThrowawayServer(IKubernetes client, string ns, string pod)
     {
         this.client = client;
+        this.ns = ns;
         Pod = pod;
     }
 
-    /// <summary>The pod's name, in the namespace <see cref="ClusterNames.Namespace"/>.</summary>
+    /// <summary>The pod's name.</summary>
     public string Pod { get; }
 
     /// <summary>Restores a full backup: a stream of mariabackup, plain, <c>.gz</c> or <c>.zst</c>.</summary>
@@ -36,10 +46,11 @@ public sealed class ThrowawayServer : IAsyncDisposable
     /// <exception cref="TimeoutException">It takes too long; the message has the pod's log.</exception>
     public static Task<ThrowawayServer> StartAsync(
         IKubernetes client, string backup, TimeSpan deadline, CancellationToken cancellationToken) =>
-        StartAsync(client, backup, unpack: string.Empty, deadline, cancellationToken);
+        StartAsync(client, BackupPlace.OfCluster, backup, unpack: string.Empty, deadline, cancellationToken);
 
     /// <summary>Restores what <paramref name="unpack"/> makes of a file or folder in the backup claim.</summary>
     /// <param name="client">The lab's cluster.</param>
+    /// <param name="place">The claim, and the server's image.</param>
     /// <param name="backup">The path inside the backup claim; <c>$BACKUP</c> in the script.</param>
     /// <param name="unpack">Bash that fills the empty folder <c>$DATA</c>, for <c>mariabackup --prepare</c> to work on.</param>
     /// <param name="deadline">How long unpacking, preparing and starting may take together.</param>
@@ -47,11 +58,11 @@ public sealed class ThrowawayServer : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The backup does not become a server; the message has the pod's log.</exception>
     /// <exception cref="TimeoutException">It takes too long; the message has the pod's log.</exception>
     public static async Task<ThrowawayServer> StartAsync(
-        IKubernetes client, string backup, string unpack, TimeSpan deadline, CancellationToken cancellationToken)
+        IKubernetes client, BackupPlace place, string backup, string unpack, TimeSpan deadline, CancellationToken cancellationToken)
     {
-        var pod = Describe($"throwaway-{Guid.NewGuid().ToString("N")[..8]}", backup, unpack);
-        await client.CoreV1.CreateNamespacedPodAsync(pod, ClusterNames.Namespace, cancellationToken: cancellationToken);
-        var server = new ThrowawayServer(client, pod.Metadata.Name);
+        var pod = Describe($"throwaway-{Guid.NewGuid().ToString("N")[..8]}", place, backup, unpack);
+        await client.CoreV1.CreateNamespacedPodAsync(pod, place.Namespace, cancellationToken: cancellationToken);
+        var server = new ThrowawayServer(client, place.Namespace, pod.Metadata.Name);
         try
         {
             await server.WaitUntilReadyAsync(deadline, cancellationToken);
@@ -98,7 +109,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
     /// <exception cref="InvalidOperationException">It failed; the message has what it wrote to standard error.</exception>
     public async Task<string> RunAsync(IReadOnlyList<string> command, CancellationToken cancellationToken)
     {
-        var result = await PodExec.RunAsync(client, ClusterNames.Namespace, Pod, Container, command, cancellationToken);
+        var result = await PodExec.RunAsync(client, ns, Pod, Container, command, cancellationToken);
         return result.ExitCode == 0
             ? result.Output
             : throw new InvalidOperationException($"{command[0]} in {Pod} ended with {result.ExitCode}: {result.Error}{result.Output}");
@@ -109,17 +120,17 @@ public sealed class ThrowawayServer : IAsyncDisposable
     {
         try
         {
-            await client.CoreV1.DeleteNamespacedPodAsync(Pod, ClusterNames.Namespace, gracePeriodSeconds: 1);
+            await client.CoreV1.DeleteNamespacedPodAsync(Pod, ns, gracePeriodSeconds: 1);
         }
         catch (HttpOperationException exception) when (exception.Response.StatusCode == HttpStatusCode.NotFound)
         {
             return;
         }
 
-        await PodWatch.WaitAsync(client, ClusterNames.Namespace, Pod, pod => pod is null, DeleteDeadline, CancellationToken.None);
+        await PodWatch.WaitAsync(client, ns, Pod, pod => pod is null, DeleteDeadline, CancellationToken.None);
     }
 
-    private static V1Pod Describe(string name, string backup, string unpack) => new()
+    private static V1Pod Describe(string name, BackupPlace place, string backup, string unpack) => new()
     {
         Metadata = new V1ObjectMeta
         {
@@ -139,7 +150,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
                 new V1Container
                 {
                     Name = Container,
-                    Image = ClusterNames.Image,
+                    Image = place.Image,
                     ImagePullPolicy = "Never",
                     Command = ["/bin/bash", "-c", ClusterManifests.ReadResource("throwaway.sh")],
                     Env =
@@ -160,6 +171,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
                     [
                         new V1VolumeMount { Name = "backup", MountPath = BackupMount, ReadOnlyProperty = true },
                         new V1VolumeMount { Name = "work", MountPath = "/restore" },
+                        .. place.KeySecret is null ? (V1VolumeMount[])[] : [new V1VolumeMount { Name = "keys", MountPath = "/etc/mysql/keys" }],
                     ],
                 },
             ],
@@ -170,10 +182,20 @@ public sealed class ThrowawayServer : IAsyncDisposable
                     Name = "backup",
                     PersistentVolumeClaim = new V1PersistentVolumeClaimVolumeSource
                     {
-                        ClaimName = ClusterNames.BackupClaim, ReadOnlyProperty = true,
+                        ClaimName = place.Claim, ReadOnlyProperty = true,
                     },
                 },
                 new V1Volume { Name = "work", EmptyDir = new V1EmptyDirVolumeSource() },
+                .. place.KeySecret is not { } secret
+                    ? (V1Volume[])[]
+                    :
+                    [
+                        new V1Volume
+                        {
+                            Name = "keys",
+                            Secret = new V1SecretVolumeSource { SecretName = secret, Items = [new V1KeyToPath { Key = "keyfile", Path = "keyfile" }] },
+                        },
+                    ],
             ],
         },
     };
@@ -184,7 +206,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
         try
         {
             pod = await PodWatch.WaitAsync(
-                client, ClusterNames.Namespace, Pod, pod => pod is null || IsReady(pod) || HasEnded(pod), deadline, cancellationToken);
+                client, ns, Pod, pod => pod is null || IsReady(pod) || HasEnded(pod), deadline, cancellationToken);
         }
         catch (TimeoutException exception)
         {
@@ -207,7 +229,7 @@ public sealed class ThrowawayServer : IAsyncDisposable
         try
         {
             var log = await client.CoreV1.ReadNamespacedPodLogAsync(
-                Pod, ClusterNames.Namespace, tailLines: 100, cancellationToken: cancellationToken);
+                Pod, ns, tailLines: 100, cancellationToken: cancellationToken);
             using var reader = new StreamReader(log);
             return await reader.ReadToEndAsync(cancellationToken);
         }

@@ -15,18 +15,17 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
     {
         await RestoreWithheldAsync(cancellationToken);
 
-        // The folder's name says what the images are made from.
+        // The folders' names say what the images are made from.
         var marker = Path.Combine(paths.State, "containerd", "imported");
-        var source = Path.GetFileName(parts.Images);
+        var imported = File.Exists(marker) ? await File.ReadAllLinesAsync(marker, cancellationToken) : [];
         var present = (await Tool.RunAsync(parts.Ctr, Ctr("images", "ls", "-q"), cancellationToken)).Split('\n').ToHashSet();
-        var current = File.Exists(marker) && await File.ReadAllTextAsync(marker, cancellationToken) == source;
-        foreach (var (image, file) in ImageBuilder.Images.Where(image => !current || !present.Contains(image.Key)))
+        foreach (var (image, archive) in parts.Images.Where(image => !imported.Contains(image.Value) || !present.Contains(image.Key)))
         {
             await narrator.DuringAsync($"Importing {image}",
-                token => Tool.RunAsync(parts.Ctr, Ctr("images", "import", Path.Combine(parts.Images, file)), token), cancellationToken);
+                token => Tool.RunAsync(parts.Ctr, Ctr("images", "import", archive), token), cancellationToken);
         }
 
-        await File.WriteAllTextAsync(marker, source, cancellationToken);
+        await File.WriteAllLinesAsync(marker, parts.Images.Values, cancellationToken);
     }
 
     /// <summary>Leaves an image without its name; another name keeps its layers from being collected.</summary>

@@ -63,7 +63,8 @@ internal sealed class Debian(HostJournal journal, Narrator narrator)
     /// The machine's own sources of Debian's main archive, as an apt sources file of the given type (<c>deb</c> or <c>deb-src</c>).
     /// What others have added to this machine's sources stays out of the lab.
     /// </summary>
-    public async Task<string> SourcesAsync(string type, CancellationToken cancellationToken)
+    /// <param name="suite">Another release than the machine's own, from the same mirrors.</param>
+    public async Task<string> SourcesAsync(string type, CancellationToken cancellationToken, string suite = Suite)
     {
         await UpdateAsync(cancellationToken);
         var targets = await Tool.RunAsync("apt-get",
@@ -79,7 +80,7 @@ internal sealed class Debian(HostJournal journal, Narrator narrator)
         return string.Join('\n', known.Select(target => $"""
             Types: {type}
             URIs: {target.Uri}
-            Suites: {target.Release}
+            Suites: {target.Release.Replace(Suite, suite, StringComparison.Ordinal)}
             Components: main
             Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 

@@ -3,8 +3,8 @@ namespace GaleraBackup.Lab.Machine;
 /// <summary>The programs and images that the lab is made of, from the cache or made anew.</summary>
 /// <param name="Kubernetes">Folder with kube-apiserver, kube-controller-manager, kube-scheduler and kubelet.</param>
 /// <param name="Runtime">Folder into which etcd, containerd, runc and the CNI plugins are unpacked, as if it were <c>/</c>.</param>
-/// <param name="Images">Folder with the images, as docker archives.</param>
-internal sealed record LabParts(string Kubernetes, string Runtime, string Images)
+/// <param name="Images">The images, each with its docker archive.</param>
+internal sealed record LabParts(string Kubernetes, string Runtime, IReadOnlyDictionary<string, string> Images)
 {
     public string Etcd => Path.Combine(Runtime, "usr/bin/etcd");
 
@@ -31,7 +31,7 @@ internal sealed class PartsBuilder(Cache cache, Debian debian, Narrator narrator
     public static LabParts Find(Cache cache) => new(
         cache.Find("kubernetes-", KubernetesRecipe) ?? cache.PathOf("kubernetes"),
         cache.PathOf(RuntimeName),
-        cache.PathOf(ImageBuilder.CacheName));
+        ArchivesIn(cache));
 
     /// <summary>What has to be made, and the packages that making it needs.</summary>
     public IReadOnlyList<(string What, IReadOnlyList<string> Packages)> Missing()
@@ -52,6 +52,11 @@ internal sealed class PartsBuilder(Cache cache, Debian debian, Narrator narrator
             missing.Add(("make the images from Debian's packages (about a minute)", ImageBuilder.Packages));
         }
 
+        if (cache.Find(ImageBuilder.NewerCacheName, "") is null)
+        {
+            missing.Add(("make the image of a newer MariaDB from the packages of Debian's next release (about a minute)", ImageBuilder.Packages));
+        }
+
         return missing;
     }
 
@@ -60,9 +65,13 @@ internal sealed class PartsBuilder(Cache cache, Debian debian, Narrator narrator
         await debian.InstallAsync([.. Missing().SelectMany(part => part.Packages).Distinct()], cancellationToken);
         var runtime = await cache.GetAsync(RuntimeName, folder => debian.UnpackAsync(RuntimePackages, folder, cancellationToken));
         var builder = new ImageBuilder(debian, narrator);
-        var images = await cache.GetAsync(ImageBuilder.CacheName, folder => builder.BuildAsync(folder, cancellationToken));
-        return new LabParts(await KubernetesAsync(cancellationToken), runtime, images);
+        await cache.GetAsync(ImageBuilder.CacheName, folder => builder.BuildAsync(folder, cancellationToken));
+        await cache.GetAsync(ImageBuilder.NewerCacheName, folder => builder.BuildNewerAsync(folder, cancellationToken));
+        return new LabParts(await KubernetesAsync(cancellationToken), runtime, ArchivesIn(cache));
     }
+
+    private static Dictionary<string, string> ArchivesIn(Cache cache) =>
+        ImageBuilder.Images.ToDictionary(image => image.Key, image => cache.PathOf(image.Value));
 
     // The source's version is asked for only where there is none yet: what is there is good until somebody clears the cache.
     private async Task<string> KubernetesAsync(CancellationToken cancellationToken)

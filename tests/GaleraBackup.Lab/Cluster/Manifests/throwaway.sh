@@ -22,9 +22,14 @@ else
   unpack_stream
 fi
 
-mariabackup --prepare --target-dir="$DATA" 2>&1 | tee $work/prepare.log
+mariadb-backup --prepare --target-dir="$DATA" 2>&1 | tee $work/prepare.log
 tail -n 1 $work/prepare.log | grep -q 'completed OK!'
+
+options=()
+if [[ -e /etc/mysql/keys/keyfile ]]; then
+  options+=(--plugin-load-add=file_key_management --file-key-management-filename=/etc/mysql/keys/keyfile)
+fi
 
 # Without the image's configuration: it would turn wsrep on.
 exec mariadbd --no-defaults --datadir="$DATA" --socket=$work/mysqld.sock --pid-file=$work/mysqld.pid --tmpdir=$work \
-  --skip-networking --skip-log-bin --wsrep-on=OFF --wsrep-provider=none --innodb-buffer-pool-size=64M --performance-schema=OFF
+  --skip-networking --skip-log-bin --wsrep-on=OFF --wsrep-provider=none --innodb-buffer-pool-size=64M --performance-schema=OFF "${options[@]}"
