@@ -17,7 +17,6 @@ namespace GaleraBackup.Benchmarks;
 internal static class DataPathBenchmark
 {
     private const int Rounds = 5;
-    private const long LoadBytes = 1L << 30;
     private const double LeastGain = 5;
     private const double LargestCost = 2.5;
     private const double Megabyte = 1e6;
@@ -54,12 +53,11 @@ internal static class DataPathBenchmark
         ("directory", $$"""{{Begin}}backup --target-dir="$target/data"; find "$target" -exec sync {} +{{End}}"""),
     ];
 
-    public static async Task<bool> RunAsync(Lab.Lab lab, CancellationToken cancellationToken)
+    public static async Task<bool> RunAsync(Lab.Lab lab, SeededDatabase database, CancellationToken cancellationToken)
     {
         using var client = lab.CreateClient();
         using var root = new BackupRoot(lab);
-        await using var database = await SeededDatabase.OpenAsync(client, cancellationToken);
-        await database.ResizeAsync(LoadBytes, cancellationToken);
+        await database.ResizeAsync(SeededDatabase.LargeBytes, cancellationToken);
 
         var scope = new ClusterScope { KubeConfig = lab.KubeConfig, Namespace = Lab.Lab.Namespace };
         using var gateway = await ClusterGateway.OpenAsync(scope, cancellationToken);

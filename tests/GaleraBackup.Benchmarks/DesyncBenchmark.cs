@@ -7,11 +7,9 @@ internal static class DesyncBenchmark
     private const long LoadBytes = 200L << 20;
     private const double LongestSeconds = 3;
 
-    public static async Task<bool> RunAsync(Lab.Lab lab, CancellationToken cancellationToken)
+    public static async Task<bool> RunAsync(Lab.Lab lab, SeededDatabase database, CancellationToken cancellationToken)
     {
-        using var client = lab.CreateClient();
         using var root = new BackupRoot(lab);
-        await using var database = await SeededDatabase.OpenAsync(client, cancellationToken);
         await database.ResizeAsync(LoadBytes, cancellationToken);
 
         Console.WriteLine("The replica's absence:");

@@ -4,16 +4,15 @@ namespace GaleraBackup.Benchmarks;
 internal static class MemoryBenchmark
 {
     private const int Runs = 5;
+    private const long SmallBytes = 4L << 20;
     private const double LargestDifference = 10;
     private const double Megabyte = 1e6;
 
-    public static async Task<bool> RunAsync(Lab.Lab lab, CancellationToken cancellationToken)
+    public static async Task<bool> RunAsync(Lab.Lab lab, SeededDatabase database, CancellationToken cancellationToken)
     {
-        using var client = lab.CreateClient();
         using var root = new BackupRoot(lab);
-        await using var database = await SeededDatabase.OpenAsync(client, cancellationToken);
-        var small = await MeasureAsync(lab, root, database, rows: 4L << 20, cancellationToken);
-        var large = await MeasureAsync(lab, root, database, rows: 1L << 30, cancellationToken);
+        var large = await MeasureAsync(lab, root, database, SeededDatabase.LargeBytes, cancellationToken);
+        var small = await MeasureAsync(lab, root, database, SmallBytes, cancellationToken);
 
         Console.WriteLine($"Peak of the orchestrator's resident memory (VmHWM of galera-backup), {Runs} runs each:");
         Console.WriteLine("backup of MB  min MB  median MB  max MB");

@@ -6,6 +6,9 @@ namespace GaleraBackup.Benchmarks;
 /// <summary>The lab's cluster with as much data as a benchmark wants, the same rows for the same size. Disposing it puts back what was there.</summary>
 internal sealed class SeededDatabase : IAsyncDisposable
 {
+    /// <summary>What a large database has; a little more than a gigabyte of files.</summary>
+    public const long LargeBytes = 1_000_000_000;
+
     private const int Seed = 1;
     private readonly IKubernetes _client;
     private readonly long _before;
@@ -40,5 +43,7 @@ internal sealed class SeededDatabase : IAsyncDisposable
             var endpoint = await DatabaseEndpoint.OfAdminAsync(_client, ordinal, CancellationToken.None);
             await endpoint.QueryAsync("PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY", CancellationToken.None);
         }
+
+        _client.Dispose();
     }
 }
