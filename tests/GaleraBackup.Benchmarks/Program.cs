@@ -1,50 +1,62 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
-using System.Text.Json;
+using System.Runtime.InteropServices;
+using GaleraBackup.Benchmarks;
 using GaleraBackup.Lab;
 
-// How long the replica is desynced beyond mariadb-backup's own run: what the backup system itself costs the cluster.
-const int Runs = 5;
-const long LoadBytes = 200L << 20;
+// What is measured, apart from the tests: each verb alone, without one all. Exit status 1 if a bound is broken.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-
-var lab = await Lab.UpAsync(Console.Error, CancellationToken.None);
-using (var client = lab.CreateClient())
+using var stop = new CancellationTokenSource();
+using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+SeededDatabase? database = null;
+(string Verb, Func<Task<bool>> Run)[] benchmarks =
+[
+    ("catalogue", () => CatalogueBenchmark.RunAsync(stop.Token)),
+    ("datapath", () => OnLabAsync(DataPathBenchmark.RunAsync)),
+    ("memory", () => OnLabAsync(MemoryBenchmark.RunAsync)),
+    ("desync", () => OnLabAsync(DesyncBenchmark.RunAsync)),
+];
+var wanted = benchmarks.Where(benchmark => args.Length == 0 || args.Contains(benchmark.Verb)).ToList();
+if (wanted.Count < args.Length)
 {
-    var endpoint = await DatabaseEndpoint.OfAdminAsync(client, ordinal: 0, CancellationToken.None);
-    await DataLoader.LoadAsync(endpoint, LoadBytes, seed: 1, progress: null, CancellationToken.None);
+    Console.Error.WriteLine($"usage: GaleraBackup.Benchmarks [{string.Join('|', benchmarks.Select(benchmark => benchmark.Verb))}]...");
+    return 2;
 }
 
-Console.WriteLine("run  desynced s  copying s  beyond s  whole run s");
-var beyond = new List<double>();
-for (var run = 1; run <= Runs; run++)
+var held = true;
+try
 {
-    using var result = await BackUpAsync();
-    var json = result.RootElement;
-    var desynced = Seconds(json, "DesyncedDuration");
-    var copying = Seconds(json, "CopyDuration");
-    beyond.Add(desynced - copying);
-    Console.WriteLine($"{run,3}  {desynced,10:0.00}  {copying,9:0.00}  {beyond[^1],8:0.00}  {Seconds(json, "Duration"),11:0.00}");
-}
-
-beyond.Sort();
-Console.WriteLine($"Desynced beyond mariadb-backup's own run, {Runs} runs: min {beyond[0]:0.00} s, median {beyond[Runs / 2]:0.00} s, max {beyond[^1]:0.00} s (bound: 3 s).");
-return beyond[^1] <= 3 ? 0 : 1;
-
-async Task<JsonDocument> BackUpAsync()
-{
-    var executable = typeof(Program).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "HostExecutable").Value!;
-    using var process = Process.Start(new ProcessStartInfo(
-        executable,
-        ["--output", "json", "Invoke-GaleraBackup", "-KubeConfig", lab.KubeConfig, "-Namespace", Lab.Namespace, "-KeepLast", "2"])
+    foreach (var (_, run) in wanted)
     {
-        RedirectStandardOutput = true,
-    })!;
-    var output = await process.StandardOutput.ReadToEndAsync();
-    await process.WaitForExitAsync();
-    return process.ExitCode == 0 ? JsonDocument.Parse(output) : throw new InvalidOperationException($"The backup ended with {process.ExitCode}: {output}");
+        held &= await run();
+        Console.WriteLine();
+    }
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    return 130;
+}
+finally
+{
+    if (database is not null)
+    {
+        await database.DisposeAsync();
+    }
 }
 
-static double Seconds(JsonElement run, string property) =>
-    TimeSpan.Parse(run.EnumerateObject().First(entry => entry.Name.Equals(property, StringComparison.OrdinalIgnoreCase)).Value.GetString()!, CultureInfo.InvariantCulture).TotalSeconds;
+return held ? 0 : 1;
+
+// Seeding takes longer than most measurements: what one has loaded, the next finds.
+async Task<bool> OnLabAsync(Func<Lab, SeededDatabase, CancellationToken, Task<bool>> run)
+{
+    var lab = await Lab.UpAsync(Console.Error, stop.Token);
+    database ??= await SeededDatabase.OpenAsync(lab.CreateClient(), stop.Token);
+    return await run(lab, database, stop.Token);
+}
+
+// What a benchmark changed on the lab is put back first.
+void Stop(PosixSignalContext context)
+{
+    context.Cancel = true;
+    stop.Cancel();
+}

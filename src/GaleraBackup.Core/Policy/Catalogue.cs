@@ -127,7 +127,7 @@ public static class Catalogue
             var manifest = BackupManifest.Parse(text, $"{backup.BackupId}/{BackupManifest.FileName}");
             var problem = manifest.Id != backup.BackupId
                 ? $"its manifest is of {manifest.Id}"
-                : manifest.Files.FirstOrDefault(file => !files.Any(stored => stored.Size == file.Size && stored.Path == $"{backup.BackupId}/{file.Name}")) is { } missing
+                : manifest.Files.FirstOrDefault(file => !files.Contains(new StoredFile($"{backup.BackupId}/{file.Name}", file.Size))) is { } missing
                     ? $"its file {missing.Name} is not there with {missing.Size.ToString(CultureInfo.InvariantCulture)} bytes"
                     : null;
             return backup with

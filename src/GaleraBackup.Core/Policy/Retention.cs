@@ -18,7 +18,8 @@ public static class Retention
     {
         Require(policy);
         var chains = BackupChains.Of(catalogue);
-        var own = chains.Where(chain => IsOwn(chain, policy, ClusterOf(chains, policy))).ToList();
+        var cluster = ClusterOf(chains, policy);
+        var own = chains.Where(chain => IsOwn(chain, policy, cluster)).ToList();
         var good = own.Where(chain => chain.Restorable.Count > 0).Reverse().ToList(); // The newest first.
         var reasons = new Dictionary<string, string>(StringComparer.Ordinal);
 

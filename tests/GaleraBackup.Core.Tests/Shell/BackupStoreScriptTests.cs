@@ -143,13 +143,21 @@ public sealed class BackupStoreScriptTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(Root, ".partial")));
     }
 
-    [Fact]
-    public async Task A_chain_that_somebody_holds_is_listed_as_in_use_and_not_removed()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_chain_that_somebody_holds_is_listed_as_in_use_and_not_removed(bool perl)
     {
+        if (!perl)
+        {
+            AddTool("perl", "#!/bin/bash\nexit 127\n");
+        }
+
         Add(Full, complete: true);
         Add(Increment, complete: true);
         Add("base/2026-02-07_01-00-00", complete: true);
         Directory.CreateDirectory(Path.Combine(Root, ".locks"));
+        File.WriteAllText(Path.Combine(Root, ".locks/2026-02-07_01-00-00"), "");
         using (new FileStream(Path.Combine(Root, ".locks/2026-01-31_01-00-00"), FileMode.Create, FileAccess.Read | FileAccess.Write, FileShare.ReadWrite))
         using (new FileStream(Path.Combine(Root, ".locks/2026-01-31_01-00-00"), FileMode.Open, FileAccess.Read, FileShare.Read))
         {

@@ -31,6 +31,32 @@ public static class DataLoader
         DatabaseEndpoint endpoint, long bytes, int seed, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         await using var connection = await endpoint.OpenAsync(cancellationToken);
+        await CreateTablesAsync(connection, cancellationToken);
+        var batches = (bytes + BatchBytes - 1) / BatchBytes;
+        for (var batch = await BatchesThereAsync(connection, cancellationToken); batch < batches; batch++)
+        {
+            await InsertAsync(connection, StatementOf(seed, batch), cancellationToken);
+            progress?.Report((batch + 1) * BatchBytes);
+        }
+    }
+
+    /// <summary>Bytes of rows that are there.</summary>
+    public static async Task<long> SizeAsync(DatabaseEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        await using var connection = await endpoint.OpenAsync(cancellationToken);
+        await CreateTablesAsync(connection, cancellationToken);
+        return await BatchesThereAsync(connection, cancellationToken) * BatchBytes;
+    }
+
+    /// <summary>Takes all rows away.</summary>
+    public static async Task ClearAsync(DatabaseEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        await using var connection = await endpoint.OpenAsync(cancellationToken);
+        await ExecuteAsync(connection, "DROP DATABASE IF EXISTS lab_load", cancellationToken);
+    }
+
+    private static async Task CreateTablesAsync(MySqlConnection connection, CancellationToken cancellationToken)
+    {
         await ExecuteAsync(connection, "CREATE DATABASE IF NOT EXISTS lab_load", cancellationToken);
         for (var table = 0; table < Tables; table++)
         {
@@ -39,13 +65,6 @@ public static class DataLoader
                 $"CREATE TABLE IF NOT EXISTS lab_load.{TableName(table)} (id BIGINT PRIMARY KEY, owner INT NOT NULL, "
                 + $"body VARCHAR({BodyLength}) CHARACTER SET ascii NOT NULL, KEY owner (owner)) ENGINE=InnoDB",
                 cancellationToken);
-        }
-
-        var batches = (bytes + BatchBytes - 1) / BatchBytes;
-        for (var batch = await BatchesThereAsync(connection, cancellationToken); batch < batches; batch++)
-        {
-            await InsertAsync(connection, StatementOf(seed, batch), cancellationToken);
-            progress?.Report((batch + 1) * BatchBytes);
         }
     }
 

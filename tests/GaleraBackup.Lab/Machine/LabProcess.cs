@@ -63,7 +63,8 @@ internal sealed class LabProcess(LabPaths paths, string name, string program, IR
         Directory.CreateDirectory(paths.Logs);
         // A session of its own: neither Ctrl+C in the terminal nor the end of the command reaches it.
         var start = new ProcessStartInfo("/bin/sh") { WorkingDirectory = paths.Run };
-        const string Script = """log=$1; shift; exec setsid "$@" >> "$log" 2>&1 < /dev/null""";
+        // Nor does it keep what the command was started with: a lock (flock) would be held for as long as the lab is up.
+        const string Script = """log=$1; shift; exec setsid "$@" >> "$log" 2>&1 < /dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-""";
         foreach (var argument in (string[])["-c", Script, "sh", LogFile, program, .. arguments])
         {
             start.ArgumentList.Add(argument);
