@@ -151,16 +151,19 @@ find_compressor() {
 
 # An incremental is worth as much as what it continues: that is read once more, before the replica is touched.
 check_parent() {
-  local name sum
+  local manifest name sum
   [[ -n $parent ]] || return 0
   # Held until the end: nobody removes what this backup is worth nothing without.
   { mkdir -p "$locks" && exec 6>>"$locks/${parent#base/}"; } || fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
   flock -n -s 6 || fail ParentInUse "$parent is just being removed."
   [[ -f $root/$parent/manifest.json && ! -L $root/$parent ]] || fail ParentDamaged "There is no backup $parent to continue."
+  manifest=$(tr '\0' '\n' <"$root/$parent/manifest.json")
+  [[ $manifest == *",\"sha256\":\"$(printf %s "${manifest%,\"sha256\":*}" | sha256sum | cut -d ' ' -f 1)\"}" ]] ||
+    fail ParentDamaged "The file manifest.json of $parent is not as it was written: no incremental can continue it."
   while read -r sum name; do
     echo "$sum  $root/$parent/$name" | sha256sum --check --status - 2>/dev/null ||
       fail ParentDamaged "The file $name of $parent is not as it was written: no incremental can continue it."
-  done < <(grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' "$root/$parent/manifest.json" |
+  done < <(grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' <<<"$manifest" |
     sed -E 's/"name":"([^"]+)","size":[0-9]+,"sha256":"([0-9a-f]+)"/\2 \1/')
 }
 
@@ -451,6 +454,10 @@ files() {
   done
 }
 
+hash_of() {
+  sha256sum <"$1" | cut -d ' ' -f 1
+}
+
 # On one line, so that a listing of thousands reads them with grep.
 write_manifest() {
   local gtid stored
@@ -466,8 +473,10 @@ write_manifest() {
       "$(json_string "$(value server_version "$partial/"*info)")" "$(json_string "$(value tool_version "$partial/"*info)")"
     printf '"startedAt":"%s","finishedAt":"%s",' "$started_at" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     printf '"databaseBytes":%s,"streamedBytes":%s,"storedBytes":%s,' "$((database_kib * 1024))" "$(streamed_bytes)" "$stored"
-    printf '"codec":"%s","files":[%s],%s,"encryption":null,"copies":[],"proof":null}\n' "$codec" "$(files)" "$(fact run)"
+    printf '"codec":"%s","files":[%s],%s,"encryption":null,"copies":[],"proof":null' "$codec" "$(files)" "$(fact run)"
   } >"$run/manifest.json"
+  # It has the hashes of all others, and its own at its end: of all text before.
+  printf ',"sha256":"%s"}\n' "$(hash_of "$run/manifest.json")" >>"$run/manifest.json"
   cp "$run/manifest.json" "$partial/manifest.json"
 }
 
@@ -487,7 +496,7 @@ publish() {
   rm -f -- "$locks/${partial##*/}" || true
   sync "$root/${id%/*}" "$root"
   # With its hash, for the way through the log: a result that was damaged on it is none.
-  event result manifest "\"$(base64 -w 0 <"$run/manifest.json")\"" sha256 "\"$(sha256sum <"$run/manifest.json" | cut -d ' ' -f 1)\""
+  event result manifest "\"$(base64 -w 0 <"$run/manifest.json")\"" sha256 "\"$(hash_of "$run/manifest.json")\""
 }
 
 main() {

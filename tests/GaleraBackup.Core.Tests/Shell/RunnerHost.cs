@@ -115,6 +115,12 @@ internal sealed class RunnerHost : IDisposable
     /// <summary>Shell text that is run before the script, in its mount namespace.</summary>
     public string Before { get; set; } = "";
 
+    /// <summary>
+    /// Shell text in front of the script, which then has its own processes' namespace, as a container has: if its shell dies, all die. The
+    /// word comes by itself.
+    /// </summary>
+    public string? Harness { get; set; }
+
     /// <summary>Ids of what was published, partial or not.</summary>
     public IReadOnlyList<string> Published => Children("backup/base");
 
@@ -134,8 +140,15 @@ internal sealed class RunnerHost : IDisposable
     /// <summary>The next run is an incremental one of the first.</summary>
     public void Continue(string id, long fromLsn)
     {
-        (Settings["GALERA_BACKUP_ID"], Settings["GALERA_BACKUP_PARENT"]) = (id, Id);
+        Settings["GALERA_BACKUP_PARENT"] = Id;
         Settings["GALERA_BACKUP_FROM_LSN"] = $"{fromLsn}";
+        Renew(id);
+    }
+
+    /// <summary>The next run, in a pod of its own, has this id.</summary>
+    public void Renew(string id)
+    {
+        Settings["GALERA_BACKUP_ID"] = id;
         Directory.Delete(PathOf("run"), recursive: true);
         Directory.CreateDirectory(PathOf("run"));
     }
@@ -171,10 +184,19 @@ internal sealed class RunnerHost : IDisposable
     }
 
     // .NET's children ignore SIGPIPE, a container's do not.
-    public ScriptProcess Start() => new(
-        "unshare",
-        ["--mount", "/bin/bash", "-c", $"set -e\n{Prepare}\n{Before}\nexec env --default-signal=PIPE,INT,TERM,HUP /bin/bash -c \"$1\"", "prepare", GaleraBackup.Runner.Scripts.BackupRunner],
-        Settings);
+    public ScriptProcess Start()
+    {
+        const string Run = "env --default-signal=PIPE,INT,TERM,HUP /bin/bash -c \"$1\"";
+        const string SayGo = "(until [[ -p $STUB/run/go ]]; do sleep 0.02; done; echo go >\"$STUB/run/go\") &";
+        return Harness is null
+            ? Unshare(["--mount"], $"exec {Run}")
+            : Unshare(["--mount", "--pid", "--fork", "--kill-child"], $"{SayGo}\n{Run} &\nwait $!");
+
+        ScriptProcess Unshare(string[] namespaces, string run) => new(
+            "unshare",
+            [.. namespaces, "/bin/bash", "-c", $"set -e\n{Prepare}\n{Before}\n{run}", "prepare", $"{Harness}\n{GaleraBackup.Runner.Scripts.BackupRunner}"],
+            Settings);
+    }
 
     public async Task SayGoAsync(ScriptProcess script)
     {
