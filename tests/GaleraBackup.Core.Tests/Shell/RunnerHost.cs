@@ -31,8 +31,8 @@ internal sealed class RunnerHost : IDisposable
             --extra-lsndir=*) lsn=${argument#*=} ;;
           esac
         done
-        printf 'backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 56789\nlast_lsn = 56790\n' >"$lsn/xtrabackup_checkpoints"
-        printf 'tool_name = mariadb-backup\ntool_version = 10.11.19-MariaDB\nserver_version = 10.11.19-MariaDB-log\nbinlog_pos = filename '"'binlog.000007', position '331', GTID of the last change '0-1-99'"'\n' >"$lsn/xtrabackup_info"
+        printf 'backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 56789\nlast_lsn = 56790\n' >"$lsn/xtrabackup_checkpoints" || exit 1
+        printf 'tool_name = mariadb-backup\ntool_version = 10.11.19-MariaDB\nserver_version = 10.11.19-MariaDB-log\nbinlog_pos = filename '"'binlog.000007', position '331', GTID of the last change '0-1-99'"'\n' >"$lsn/xtrabackup_info" || exit 1
         cat "$STUB/log" >&2
         . "$STUB/behaviour"
 
@@ -115,6 +115,9 @@ internal sealed class RunnerHost : IDisposable
     /// <summary>Shell text that is run before the script, in its mount namespace.</summary>
     public string Before { get; set; } = "";
 
+    /// <summary>Shell text that is run after it, there too.</summary>
+    public string? After { get; set; }
+
     /// <summary>
     /// Shell text in front of the script, which then has its own processes' namespace, as a container has: if its shell dies, all die. The
     /// word comes by itself.
@@ -189,7 +192,7 @@ internal sealed class RunnerHost : IDisposable
         const string Run = "env --default-signal=PIPE,INT,TERM,HUP /bin/bash -c \"$1\"";
         const string SayGo = "(until [[ -p $STUB/run/go ]]; do sleep 0.02; done; echo go >\"$STUB/run/go\") &";
         return Harness is null
-            ? Unshare(["--mount"], $"exec {Run}")
+            ? Unshare(["--mount"], After is null ? $"exec {Run}" : $"status=0\n{Run} || status=$?\n{After}\nexit $status")
             : Unshare(["--mount", "--pid", "--fork", "--kill-child"], $"{SayGo}\n{Run} &\nwait $!");
 
         ScriptProcess Unshare(string[] namespaces, string run) => new(
