@@ -198,7 +198,8 @@ public sealed class KilledScriptTests : IDisposable
     {
         foreach (var backup in backups)
         {
-            Assert.All(backup.Manifest!.Files, file => Assert.Equal(file.Sha256, Hash(Path.Combine(root, backup.BackupId, file.Name))));
+            Assert.NotNull(backup.Manifest);
+            Assert.All(backup.Manifest.Files, file => Assert.Equal(file.Sha256, Hash(Path.Combine(root, backup.BackupId, file.Name))));
         }
     }
 
@@ -211,8 +212,8 @@ public sealed class KilledScriptTests : IDisposable
 
     private static async Task<(int ExitCode, string Output)> StoreAsync(string root, int killAt, params string[] arguments)
     {
-        // All of it is one shell: what it calls has ended before the next step.
-        const string Steps = "set -T; step=0; trap '((++step != KILL_AT)) || kill -KILL $$' DEBUG\n";
+        // Nothing runs beside it: what it calls has ended before the next step.
+        const string Steps = "set -T; step=0; trap '[[ $BASHPID != \"$$\" ]] || ((++step != KILL_AT)) || kill -KILL $$' DEBUG\n";
         var environment = new Dictionary<string, string> { ["GALERA_BACKUP_MOUNT"] = root, ["GALERA_BACKUP_ROOT"] = root, ["KILL_AT"] = $"{killAt}" };
         using var script = new ScriptProcess("/bin/bash", ["-c", (killAt == 0 ? "" : Steps) + GaleraBackup.Runner.Scripts.BackupStore, "backup-store", .. arguments], environment);
         var exitCode = await script.WaitAsync();
