@@ -83,7 +83,7 @@ public abstract class LabTest(LabFixture fixture) : IAsyncLifetime
         File.WriteAllText(Path.Combine(folder.FullName, "backup.stream.gz"), "12345678");
         File.WriteAllText(
             Path.Combine(folder.FullName, BackupManifest.FileName),
-            $$"""{"schemaVersion":1,"id":"{{id}}","type":"Full","base":"{{id}}","cluster":{"name":"openstack/mariadb-server","namespace":"openstack","statefulSet":"mariadb-server"},"position":{"fromLsn":0,"toLsn":1},"server":{"version":"10.11.1","toolVersion":"10.11.1","pod":"mariadb-server-2"},"startedAt":"{{year}}-01-01T00:00:00Z","finishedAt":"{{year}}-01-01T00:00:00Z","databaseBytes":1,"streamedBytes":1,"storedBytes":8,"codec":"gzip","files":[{"name":"backup.stream.gz","size":8,"sha256":"00"}]}""" + "\n");
+            BackupManifest.Seal($$"""{"schemaVersion":1,"id":"{{id}}","type":"Full","base":"{{id}}","cluster":{"name":"openstack/mariadb-server","namespace":"openstack","statefulSet":"mariadb-server"},"position":{"fromLsn":0,"toLsn":1},"server":{"version":"10.11.1","toolVersion":"10.11.1","pod":"mariadb-server-2"},"startedAt":"{{year}}-01-01T00:00:00Z","finishedAt":"{{year}}-01-01T00:00:00Z","databaseBytes":1,"streamedBytes":1,"storedBytes":8,"codec":"gzip","files":[{"name":"backup.stream.gz","size":8,"sha256":"00"}]}""") + "\n");
 
         // The pod that prunes is not root.
         foreach (var made in (string[])[Path.Combine(BackupRoot, "base"), folder.FullName])

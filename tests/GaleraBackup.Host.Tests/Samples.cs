@@ -39,12 +39,12 @@ public static class Samples
             StartedAt = Time,
             FinishedAt = Time.AddSeconds(90),
             Manifest = BackupManifest.Parse(
-                """
+                BackupManifest.Seal("""
                 {"schemaVersion":1,"id":"base/2026-01-31_01-00-00","type":"Full","base":"base/2026-01-31_01-00-00","cluster":{"name":"c","namespace":"n","statefulSet":"s"},
                  "position":{"fromLsn":0,"toLsn":1},"server":{"version":"10.11.19","toolVersion":"10.11.19","pod":"p"},"startedAt":"2026-01-31T01:00:00Z",
                  "finishedAt":"2026-01-31T01:01:00Z","databaseBytes":1,"streamedBytes":1,"storedBytes":12345678901,"codec":"zstd",
                  "files":[{"name":"backup.stream.zst","size":12345678901,"sha256":"00"}]}
-                """,
+                """),
                 "the sample"),
             Errors = errors,
             Replica = new BackupReplica { Node = node, Cluster = cluster, Candidates = [new ReplicaCandidate(node.Pod, 2, true, "the highest ordinal")] },

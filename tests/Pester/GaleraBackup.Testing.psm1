@@ -186,7 +186,9 @@ function Get-SampleManifest {
         startedAt = '2026-01-01T01:00:00Z'; finishedAt = '2026-01-01T01:00:00Z'; databaseBytes = 1; streamedBytes = 1; storedBytes = $SizeBytes
         codec = 'gzip'; files = @(@{ name = 'backup.stream.gz'; size = $SizeBytes; sha256 = '00' })
     }
-    $manifest | ConvertTo-Json -Compress -Depth 5
+    $text = ($manifest | ConvertTo-Json -Compress -Depth 5) -replace '}$'
+    $hash = [System.Security.Cryptography.SHA256]::HashData([System.Text.Encoding]::UTF8.GetBytes($text))
+    '{0},"sha256":"{1}"}}' -f $text, [System.Convert]::ToHexString($hash).ToLowerInvariant()
 }
 
 function Add-SampleBackup {

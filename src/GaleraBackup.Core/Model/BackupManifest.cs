@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -13,6 +15,8 @@ public sealed record BackupManifest
 
     /// <summary>The newest schema that this module reads and the one that it writes.</summary>
     public const int CurrentSchema = 1;
+
+    private const string SealMember = ",\"sha256\":\"";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -65,7 +69,7 @@ public sealed record BackupManifest
     public JsonElement? Proof { get; init; }
 
     /// <exception cref="GaleraBackupException">
-    /// <c>ManifestInvalid</c>: it is no manifest. <c>ManifestTooNew</c>: a newer version of the module wrote it.
+    /// <c>ManifestInvalid</c>: it is no manifest, or not as it was written. <c>ManifestTooNew</c>: a newer version of the module wrote it.
     /// </exception>
     public static BackupManifest Parse(string text, string where)
     {
@@ -87,6 +91,12 @@ public sealed record BackupManifest
                     "Update the module. The backup was left as it is.", where);
             }
 
+            var end = text.LastIndexOf(SealMember, StringComparison.Ordinal);
+            if (end < 0 || Seal($"{text[..end]}}}") != text.TrimEnd('\n'))
+            {
+                throw Invalid(where, "it is not as it was written, its checksum says");
+            }
+
             var manifest = document.RootElement.Deserialize<BackupManifest>(Json) ?? throw Invalid(where, "it is null");
             return manifest.Files.Count > 0 ? manifest : throw Invalid(where, "it names no file");
         }
@@ -96,7 +106,16 @@ public sealed record BackupManifest
         }
     }
 
-    public string ToJson() => JsonSerializer.Serialize(this, Json);
+    public string ToJson() => Seal(JsonSerializer.Serialize(this, Json));
+
+    /// <summary>
+    /// Adds the last member, the SHA-256 of all text before it: the manifest has the hashes of all other files, and nobody else has its own.
+    /// </summary>
+    public static string Seal(string json)
+    {
+        var text = json[..json.LastIndexOf('}')];
+        return $"{text}{SealMember}{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text))).ToLowerInvariant()}\"}}";
+    }
 
     private static GaleraBackupException Invalid(string where, string why) => new(
         "ManifestInvalid", FailureKind.Failed, $"{where} cannot be read: {why}.", "The backup does not count. Look at its folder; what is in it was left as it is.", where);

@@ -34,7 +34,8 @@ public sealed partial record BackupTypeChoice(BackupType Type, BackupSet? Base, 
             return Full("it was asked for", isForced: false);
         }
 
-        var newest = BackupChains.Of(catalogue.Where(backup => backup.ClusterName == clusterName)).LastOrDefault();
+        // One whose manifest cannot be read may be ours.
+        var newest = BackupChains.Of(catalogue.Where(backup => backup.ClusterName == clusterName || backup is { State: BackupState.Broken, ClusterName: null })).LastOrDefault();
         var (why, isForced) = WhyFull(newest, server, request == BackupTypeRequest.Auto ? cycle : TimeSpan.MaxValue, now);
         return why is null
             ? new BackupTypeChoice(BackupType.Incremental, newest!.Backups[0], $"it continues {newest.Backups[0]}", IsForced: false)

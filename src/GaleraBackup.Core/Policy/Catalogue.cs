@@ -116,7 +116,7 @@ public static class Catalogue
             Encrypted = Has(VendorKey),
             Location = location,
         };
-        return manifest is null ? backup : WithManifest(backup, manifest, files);
+        return Has(BackupManifest.FileName) ? WithManifest(backup, manifest ?? "", files) : backup;
     }
 
     // A backup whose manifest does not fit its folder is of no use, and says why; it stands in nobody's way.
@@ -141,7 +141,7 @@ public static class Catalogue
         }
         catch (GaleraBackupException exception)
         {
-            return backup with { State = BackupState.Broken, Problem = exception.Message };
+            return backup with { State = BackupState.Broken, Problem = exception.Message.TrimEnd('.') };
         }
     }
 }

@@ -430,6 +430,7 @@ public sealed class RunnerSession : IAsyncDisposable
             "SqlTlsFailed" => "Check -SslMode and -SslCa, and the server's certificate.",
             "BackupPathUnsafe" => "Replace the link on the backup volume by a real folder, or name another with -BackupPath.",
             "BackupPathNotWritable" => $"Let uid {Pod.RunAsUser} write to the backup volume.",
+            "StreamFailed" => "See the backup volume: its space, its inodes, its health. What was written of this backup is removed.",
             _ => "The run's Log has what the runner said.",
         },
         Pod.Name);

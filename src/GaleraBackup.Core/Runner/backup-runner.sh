@@ -20,7 +20,7 @@ readonly partial=$root/.partial/${id//\//_} locks=$root/.locks
 readonly tail_bytes=33554432 unknown_uuid=00000000-0000-0000-0000-000000000000
 data_paths=()
 user='' password='' trimmed_password='' ca=''
-codec='' stream='' compressor='' started_at='' uuid='' seqno='' has_partial=''
+failed='' codec='' stream='' compressor='' started_at='' uuid='' seqno='' has_partial=''
 
 # The client and the tool read an option file of their user after the one that they are given: it must not overrule it.
 export HOME=$run
@@ -50,16 +50,24 @@ event() {
 
 # fail ID MESSAGE
 fail() {
+  failed=1
   event error id "$(json_string "$1")" message "$(json_string "$2")"
   exit 1
 }
 
+# A volume that takes no more of the log must not end the tool, whose log it is: that would hide why.
 log_events() {
-  local line
+  local line status=0
   while IFS= read -r line || [[ -n $line ]]; do
-    printf '%s\n' "$line" >&4
+    printf '%s\n' "$line" >&4 || status=1
     event log message "$(json_string "$line")"
   done
+  return "$status"
+}
+
+# What a command said on $run/errors first: what follows it is its consequence.
+first_error() {
+  head -n 1 "$run/errors"
 }
 
 # --- before the replica is touched --------------------------------------------------------------------------------------------------
@@ -179,15 +187,19 @@ compress() {
 
 # An incremental is worth as much as what it continues: that is read once more, before the replica is touched.
 check_parent() {
-  local progress_pid damaged status=0
+  local manifest progress_pid damaged status=0
   [[ -n $parent ]] || return 0
   # Held until the end: nobody removes what this backup is worth nothing without.
   { mkdir -p "$locks" && exec 6>>"$locks/${parent#base/}"; } || fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
   flock -n -s 6 || fail ParentInUse "$parent is just being removed."
   [[ -f $root/$parent/manifest.json && ! -L $root/$parent ]] || fail ParentDamaged "There is no backup $parent to continue."
+  # The manifest has the hashes of all others, and its own at its end.
+  manifest=$(tr '\0' '\n' <"$root/$parent/manifest.json")
+  [[ $manifest == *",\"sha256\":\"$(printf %s "${manifest%,\"sha256\":*}" | sha256sum | cut -d ' ' -f 1)\"}" ]] ||
+    fail ParentDamaged "The file manifest.json of $parent is not as it was written: no incremental can continue it."
   report_check &
   progress_pid=$!
-  find_damaged >"$run/damaged" &
+  find_damaged "$manifest" >"$run/damaged" &
   wait $! || status=$?
   kill -- "-$progress_pid"
   damaged=$(<"$run/damaged")
@@ -195,9 +207,10 @@ check_parent() {
   ((status == 0)) || fail ParentDamaged "The manifest of $parent names no file."
 }
 
+# find_damaged MANIFEST
 find_damaged() {
   local name sum
-  grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' "$root/$parent/manifest.json" |
+  grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' <<<"$1" |
     sed -E 's/"name":"([^"]+)","size":[0-9]+,"sha256":"([0-9a-f]+)"/\2 \1/' |
     while read -r sum name; do
       [[ $(dd if="$root/$parent/$name" bs=1M status=progress 2>"$run/counted" | sha256sum) == "$sum  -" ]] || { echo "$name"; break; }
@@ -214,15 +227,31 @@ report_check() {
   done 2>/dev/null
 }
 
+not_writable() {
+  local why
+  why=$(first_error)
+  # It has bytes for the backup, so it is its inodes or a quota of them.
+  [[ $why != *'No space left on device' ]] || fail NotEnoughSpace "The backup volume takes no more files: $why"
+  fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume: $why"
+}
+
+# Its two files that grow are opened here: a volume that has not even room for their names is found before the replica is touched.
 make_partial() {
-  { mkdir -p "$root/.partial" "$root/.locks" "$root/${id%/*}" && exec 7>>"$locks/${partial##*/}" && flock -n -x 7 && mkdir "$partial"; } ||
-    fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
+  local lock=$locks/${partial##*/}
+  { mkdir -p "$root/.partial" "$locks" "$root/${id%/*}" && exec 7>>"$lock" && flock -n -x 7 && mkdir "$partial"; } 2>"$run/errors" ||
+    not_writable
   has_partial=1
+  { exec 4>"$partial/mariabackup.log" 8>"$partial/$stream"; } 2>"$run/errors" ||
+    not_writable
+  # Another run that cleaned up may have taken the lock for a dead one's, just before it was ours.
+  [[ $lock -ef /dev/fd/7 ]] || fail BackupPathNotWritable "Another run has removed $lock."
 }
 
 # What a runner left that was killed. Whoever still writes holds its lock; the kernel gives that back when they die.
 remove_left_overs() {
   local left name
+  # What a removal had renamed aside. One that is still at it, and misses what is gone, is content.
+  rm -rf -- "$root/.partial"/removed_* || true
   for left in "$root/.partial"/*; do
     name=${left##*/}
     [[ $name =~ ^(base|incr)_ && -d $left && ! -L $left && $left != "$partial" ]] || continue
@@ -230,11 +259,20 @@ remove_left_overs() {
     (flock -n -x 8 && rm -rf -- "$left" "${locks:?}/$name") 8>>"$locks/$name" || continue
     event log message "$(json_string "Removed $left, which a run left behind that was killed.")"
   done
+  # And locks of what is published or gone.
+  for left in "$locks"/*; do
+    name=${left##*/}
+    [[ ($name =~ ^(base|incr)_ && ! -d $root/.partial/$name || $name =~ ^[0-9] && ! -d $root/base/$name) && -f $left && ! -L $left ]] || continue
+    flock -n -x "$left" rm -f -- "$left" || true
+  done
 }
 
 clean_up() {
   local status=$?
   trap '' TERM INT HUP
+  # What a command could not do while the backup was finished; a signal is no failure of a command.
+  [[ $status == 0 || $status == 143 || -n $failed ]] ||
+    event error id '"StreamFailed"' message "$(json_string "The backup could not be finished: $(tail -n 1 "$run/errors" 2>/dev/null || true)")"
   # Whatever still writes goes first; a clean-up that fails must not hide why.
   local job
   for job in $(jobs -p); do kill -- "-$job" 2>/dev/null || true; done
@@ -424,11 +462,11 @@ copy_server() {
 }
 
 take_backup() {
-  local log_pid tail_pid sum_pid progress_pid
+  local log_pid tail_pid sum_pid progress_pid logged=0
   started_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)
   mkfifo "$run/log" "$run/tail.pipe" "$run/sum.pipe"
   mkdir "$run/target"
-  log_events <"$run/log" 4>"$partial/mariabackup.log" &
+  log_events <"$run/log" 2>>"$run/errors" &
   log_pid=$!
   # The end of the stream is kept: there mariadb-backup puts the Galera position.
   tail -c "$tail_bytes" <"$run/tail.pipe" >"$run/tail" &
@@ -439,25 +477,31 @@ take_backup() {
   progress_pid=$!
   {
     set +e
-    copy_server | dd bs=256K status=progress 2>"$run/counted" | tee "$run/tail.pipe" | compress | tee "$run/sum.pipe" >"$partial/$stream"
+    # A volume that takes no more ends all of it at once: the replica must not wait for what nobody keeps.
+    copy_server | dd bs=256K status=progress 2>"$run/counted" | tee "$run/tail.pipe" | compress | tee --output-error=exit "$run/sum.pipe" >&8
     printf '%s ' "${PIPESTATUS[@]}" >"$run/statuses"
-  } &
+  } 2>>"$run/errors" &
   # In the background and waited for: a signal is heard at once, not when the backup is over.
   wait $!
   kill -- "-$progress_pid" 2>/dev/null || true
-  wait "$log_pid" "$tail_pid" "$sum_pid"
+  wait "$log_pid" || logged=$?
+  wait "$tail_pid" "$sum_pid"
+  exec 4>&- 8>&-
+  cat "$run/errors" >&2
   rm -f "$run/login.cnf"
-  check_backup
+  check_backup "$logged"
 }
 
+# check_backup LOGGED: the status of what wrote the log
 check_backup() {
-  local copied counted passed compressed summed last
+  local copied counted passed compressed summed last why
   read -r copied counted passed compressed summed <"$run/statuses" || true
   last=$(tail -n 1 "$partial/mariabackup.log")
   # Either sign alone has lied: the exit status of every stage, and the log's last line. A stage that breaks takes those before it along,
   # never those behind it: so the stream comes first, or a full volume would be called the tool's failure.
-  ((counted == 0 && passed == 0 && compressed == 0 && summed == 0)) ||
-    fail StreamFailed "The stream was not written whole: dd ended with $counted, tee with $passed, $compressor with $compressed, the last tee with $summed."
+  why=$(first_error)
+  ((counted == 0 && passed == 0 && compressed == 0 && summed == 0 && $1 == 0)) ||
+    fail StreamFailed "The stream was not written whole${why:+: $why}. dd ended with $counted, tee with $passed, $compressor with $compressed, the last tee with $summed, the log with $1."
   ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
   [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
 }
@@ -500,6 +544,10 @@ files() {
   done
 }
 
+hash_of() {
+  sha256sum <"$1" | cut -d ' ' -f 1
+}
+
 # On one line, so that a listing of thousands reads them with grep.
 write_manifest() {
   local gtid stored
@@ -515,8 +563,10 @@ write_manifest() {
       "$(json_string "$(value server_version "$partial/"*info)")" "$(json_string "$(value tool_version "$partial/"*info)")"
     printf '"startedAt":"%s","finishedAt":"%s",' "$started_at" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     printf '"databaseBytes":%s,"streamedBytes":%s,"storedBytes":%s,' "$((database_kib * 1024))" "$(counted_bytes)" "$stored"
-    printf '"codec":"%s","files":[%s],%s,"encryption":null,"copies":[],"proof":null}\n' "$codec" "$(files)" "$(fact run)"
+    printf '"codec":"%s","files":[%s],%s,"encryption":null,"copies":[],"proof":null' "$codec" "$(files)" "$(fact run)"
   } >"$run/manifest.json"
+  # It has the hashes of all others, and its own at its end: of all text before.
+  printf ',"sha256":"%s"}\n' "$(hash_of "$run/manifest.json")" >>"$run/manifest.json"
   cp "$run/manifest.json" "$partial/manifest.json"
 }
 
@@ -526,6 +576,7 @@ fact() {
 }
 
 publish() {
+  exec 2>"$run/errors"
   read_position
   cp "$datadir/grastate.dat" "$partial/grastate.dat"
   : >"$partial/backup.successful"
@@ -536,7 +587,7 @@ publish() {
   rm -f -- "$locks/${partial##*/}" || true
   sync "$root/${id%/*}" "$root"
   # With its hash, for the way through the log: a result that was damaged on it is none.
-  event result manifest "\"$(base64 -w 0 <"$run/manifest.json")\"" sha256 "\"$(sha256sum <"$run/manifest.json" | cut -d ' ' -f 1)\""
+  event result manifest "\"$(base64 -w 0 <"$run/manifest.json")\"" sha256 "\"$(hash_of "$run/manifest.json")\""
 }
 
 main() {

@@ -61,7 +61,9 @@ list() {
   cd -- "$root"
   {
     find base incr -mindepth 2 -maxdepth 3 -type f ! -path '*[! -~]*' -printf 'f %s %p\n' 2>/dev/null || true
-    find base incr -mindepth 2 -maxdepth 3 -type f -name manifest.json ! -path '*[! -~]*' -size -1024k -exec grep -Hm 1 '' {} + 2>/dev/null | sed 's/^/m /' || true
+    # A damaged one must not spoil the listing: what no manifest has in it becomes what none has either, and its checksum tells.
+    find base incr -mindepth 2 -maxdepth 3 -type f -name manifest.json ! -path '*[! -~]*' -size -1024k -exec grep -aHm 1 '' {} + 2>/dev/null |
+      tr -c '\n -~' '\177' | sed 's/^/m /' || true
     list_locks
   } >"$listing"
   cat -- "$listing"

@@ -17,6 +17,8 @@ public sealed class BackupTypeChoiceTests
         { "a young full behind a partial one", BackupType.Incremental, false, [Full("2026-01-05_01-00-00"), Make.Backup("base/2026-01-09_01-00-00", BackupState.Partial)] },
         { "a broken incremental does not spoil its base", BackupType.Incremental, false, [Full("2026-01-05_01-00-00"), Incremental("2026-01-05_01-00-00", "2026-01-09_01-00-00") with { State = BackupState.Broken }] },
         { "a broken full", BackupType.Full, true, [Full("2026-01-05_01-00-00") with { State = BackupState.Broken, Problem = "a file is missing" }] },
+        { "a full whose manifest cannot be read", BackupType.Full, true, [Full("2026-01-05_01-00-00"), Make.Backup("base/2026-01-09_01-00-00", BackupState.Broken)] },
+        { "a full behind one whose manifest cannot be read", BackupType.Incremental, false, [Make.Backup("base/2026-01-04_01-00-00", BackupState.Broken), Full("2026-01-05_01-00-00")] },
         { "another history", BackupType.Full, true, [Full("2026-01-05_01-00-00", uuid: "ffffffff-2222-22ee-8a3c-0242ac110002")] },
         { "another series", BackupType.Full, true, [Full("2026-01-05_01-00-00", version: "10.6.18-MariaDB")] },
         { "another patch of the series", BackupType.Incremental, false, [Full("2026-01-05_01-00-00", version: "10.11.3-MariaDB")] },

@@ -41,8 +41,11 @@ public sealed class CatalogueTests
         { "cannot be read", "[]", [("backup.stream.zst", 100)] },
         { "cannot be read", "{}", [("backup.stream.zst", 100)] },
         { "cannot be read", "null", [("backup.stream.zst", 100)] },
-        { "cannot be read", """{"schemaVersion":1}""", [("backup.stream.zst", 100)] },
-        { "cannot be read", Make.Manifest(Id).Replace("\"name\":\"openstack/mariadb-server\",", "", StringComparison.Ordinal), [("backup.stream.zst", 100)] },
+        { "cannot be read", "", [("backup.stream.zst", 100)] },
+        { "checksum", """{"schemaVersion":1}""", [("backup.stream.zst", 100)] },
+        { "checksum", Make.Manifest(Id).Replace(":4711,", ":4710,", StringComparison.Ordinal), [("backup.stream.zst", 100)] },
+        { "missing required properties", BackupManifest.Seal("""{"schemaVersion":1}"""), [("backup.stream.zst", 100)] },
+        { "missing required properties", Resealed("\"name\":\"openstack/mariadb-server\",", ""), [("backup.stream.zst", 100)] },
         { "newer version of this module", """{"schemaVersion":2,"whatever":true}""", [("backup.stream.zst", 100)] },
         { "its manifest is of base/2026-01-06_01-00-00", Make.Manifest(id: "base/2026-01-06_01-00-00"), [("backup.stream.zst", 100)] },
         { "backup.stream.zst is not there with 100 bytes", Make.Manifest(Id), [("backup.stream.zst", 99)] },
@@ -123,6 +126,12 @@ public sealed class CatalogueTests
         Assert.Equal([Id, "incr/2026-01-05_01-00-00/2026-01-06_01-00-00"], chain.Restorable.Select(backup => backup.BackupId));
         Assert.False(chain.IsComplete);
         Assert.Equal(4, chain.Backups.Count);
+    }
+
+    private static string Resealed(string what, string with)
+    {
+        var manifest = Make.Manifest(Id).Replace(what, with, StringComparison.Ordinal);
+        return BackupManifest.Seal(manifest[..manifest.LastIndexOf(',')] + "}");
     }
 
     private static string Listing(params string[] lines)

@@ -31,8 +31,8 @@ internal sealed class RunnerHost : IDisposable
             --extra-lsndir=*) lsn=${argument#*=} ;;
           esac
         done
-        printf 'backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 56789\nlast_lsn = 56790\n' >"$lsn/xtrabackup_checkpoints"
-        printf 'tool_name = mariadb-backup\ntool_version = 10.11.19-MariaDB\nserver_version = 10.11.19-MariaDB-log\nbinlog_pos = filename '"'binlog.000007', position '331', GTID of the last change '0-1-99'"'\n' >"$lsn/xtrabackup_info"
+        printf 'backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 56789\nlast_lsn = 56790\n' >"$lsn/xtrabackup_checkpoints" || exit 1
+        printf 'tool_name = mariadb-backup\ntool_version = 10.11.19-MariaDB\nserver_version = 10.11.19-MariaDB-log\nbinlog_pos = filename '"'binlog.000007', position '331', GTID of the last change '0-1-99'"'\n' >"$lsn/xtrabackup_info" || exit 1
         cat "$STUB/log" >&2
         . "$STUB/behaviour"
 
@@ -116,6 +116,15 @@ internal sealed class RunnerHost : IDisposable
     /// <summary>Shell text that is run before the script, in its mount namespace.</summary>
     public string Before { get; set; } = "";
 
+    /// <summary>Shell text that is run after it, there too.</summary>
+    public string? After { get; set; }
+
+    /// <summary>
+    /// Shell text in front of the script, which then has its own processes' namespace, as a container has: if its shell dies, all die. The
+    /// word comes by itself.
+    /// </summary>
+    public string? Harness { get; set; }
+
     /// <summary>Ids of what was published, partial or not.</summary>
     public IReadOnlyList<string> Published => Children("backup/base");
 
@@ -135,8 +144,15 @@ internal sealed class RunnerHost : IDisposable
     /// <summary>The next run is an incremental one of the first.</summary>
     public void Continue(string id, long fromLsn)
     {
-        (Settings["GALERA_BACKUP_ID"], Settings["GALERA_BACKUP_PARENT"]) = (id, Id);
+        Settings["GALERA_BACKUP_PARENT"] = Id;
         Settings["GALERA_BACKUP_FROM_LSN"] = $"{fromLsn}";
+        Renew(id);
+    }
+
+    /// <summary>The next run, in a pod of its own, has this id.</summary>
+    public void Renew(string id)
+    {
+        Settings["GALERA_BACKUP_ID"] = id;
         Directory.Delete(PathOf("run"), recursive: true);
         Directory.CreateDirectory(PathOf("run"));
     }
@@ -172,10 +188,19 @@ internal sealed class RunnerHost : IDisposable
     }
 
     // .NET's children ignore SIGPIPE, a container's do not.
-    public ScriptProcess Start() => new(
-        "unshare",
-        ["--mount", "/bin/bash", "-c", $"set -e\n{Prepare}\n{Before}\nexec env --default-signal=PIPE,INT,TERM,HUP /bin/bash -c \"$1\"", "prepare", GaleraBackup.Runner.Scripts.BackupRunner],
-        Settings);
+    public ScriptProcess Start()
+    {
+        const string Run = "env --default-signal=PIPE,INT,TERM,HUP /bin/bash -c \"$1\"";
+        const string SayGo = "(until [[ -p $STUB/run/go ]]; do sleep 0.02; done; echo go >\"$STUB/run/go\") &";
+        return Harness is null
+            ? Unshare(["--mount"], After is null ? $"exec {Run}" : $"status=0\n{Run} || status=$?\n{After}\nexit $status")
+            : Unshare(["--mount", "--pid", "--fork", "--kill-child"], $"{SayGo}\n{Run} &\nwait $!");
+
+        ScriptProcess Unshare(string[] namespaces, string run) => new(
+            "unshare",
+            [.. namespaces, "/bin/bash", "-c", $"set -e\n{Prepare}\n{Before}\n{run}", "prepare", $"{Harness}\n{GaleraBackup.Runner.Scripts.BackupRunner}"],
+            Settings);
+    }
 
     /// <summary>The second container. The runner is to be started after it.</summary>
     public ScriptProcess StartCompressor(string compression, string? path = null)
