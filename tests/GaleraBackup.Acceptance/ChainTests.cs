@@ -111,7 +111,7 @@ public sealed class ChainTests(LabFixture fixture) : LabTest(fixture)
             Assert.Equal(full.Position.ToLsn, manifest.Position.FromLsn);
             Assert.InRange(manifest.StoredBytes, 1, full.StoredBytes);
         });
-        Assert.Equal(runs.Select(run => run.ToLsn).Distinct().Order(), runs.Select(run => run.ToLsn));
+        Assert.Equal(runs.Select(run => run.ToLsn).Order(), runs.Select(run => run.ToLsn)); // Equal where the server made no checkpoint between two.
         Assert.Equal(runs.Select(run => run.Seqno).Distinct().Order(), runs.Select(run => run.Seqno));
         Assert.All(runs, run =>
         {

@@ -24,10 +24,11 @@ public sealed partial record BackupTypeChoice(BackupType Type, BackupSet? Base, 
 {
     /// <param name="catalogue">All that is on the volume.</param>
     /// <param name="clusterName">Whose backups are meant; others are passed over.</param>
+    /// <param name="isUnsafe">True if this backup is of an unsafe cluster itself: then it may continue one of an unsafe cluster.</param>
     /// <param name="cycle">How old a full backup may be to be continued.</param>
     /// <exception cref="GaleraBackupException"><c>NoBaseBackup</c>: an incremental was asked for, and nothing can be continued.</exception>
     public static BackupTypeChoice Choose(
-        BackupTypeRequest request, IReadOnlyList<BackupSet> catalogue, string clusterName, WsrepStatus server, TimeSpan cycle, DateTimeOffset now)
+        BackupTypeRequest request, IReadOnlyList<BackupSet> catalogue, string clusterName, WsrepStatus server, bool isUnsafe, TimeSpan cycle, DateTimeOffset now)
     {
         if (request == BackupTypeRequest.Full)
         {
@@ -36,7 +37,7 @@ public sealed partial record BackupTypeChoice(BackupType Type, BackupSet? Base, 
 
         // One whose manifest cannot be read may be ours.
         var newest = BackupChains.Of(catalogue.Where(backup => backup.ClusterName == clusterName || backup is { State: BackupState.Broken, ClusterName: null })).LastOrDefault();
-        var (why, isForced) = WhyFull(newest, server, request == BackupTypeRequest.Auto ? cycle : TimeSpan.MaxValue, now);
+        var (why, isForced) = WhyFull(newest, server, isUnsafe, request == BackupTypeRequest.Auto ? cycle : TimeSpan.MaxValue, now);
         return why is null
             ? new BackupTypeChoice(BackupType.Incremental, newest!.Backups[0], $"it continues {newest.Backups[0]}", IsForced: false)
             : request == BackupTypeRequest.Auto
@@ -49,7 +50,7 @@ public sealed partial record BackupTypeChoice(BackupType Type, BackupSet? Base, 
     /// <summary>A full backup because what could have been continued turned out to be damaged.</summary>
     public static BackupTypeChoice Full(string reason, bool isForced) => new(BackupType.Full, null, reason, isForced);
 
-    private static (string? Why, bool IsForced) WhyFull(BackupChain? chain, WsrepStatus server, TimeSpan cycle, DateTimeOffset now)
+    private static (string? Why, bool IsForced) WhyFull(BackupChain? chain, WsrepStatus server, bool isUnsafe, TimeSpan cycle, DateTimeOffset now)
     {
         if (chain is null)
         {
@@ -63,7 +64,7 @@ public sealed partial record BackupTypeChoice(BackupType Type, BackupSet? Base, 
             { State: not BackupState.Complete } => ($"{full} is broken: {full.Problem}", true),
             { Manifest: null } => ($"{full} has no manifest", false),
             _ when now - full.CreatedAt >= cycle => ($"{full} is older than the cycle", false),
-            { Manifest.Unsafe: true } => ($"{full} was taken of an unsafe cluster", true),
+            { Manifest.Unsafe: true } when !isUnsafe => ($"{full} was taken of an unsafe cluster", true),
             { Manifest: var manifest } when manifest.Cluster.Uuid != server.ClusterStateUuid => ($"{full} is of another history of the cluster ({manifest.Cluster.Uuid})", true),
             { Manifest: var manifest } when Series(manifest.Server.Version) != Series(server.Version) => ($"{full} is of server version {manifest.Server.Version}", true),
             _ => (null, false),

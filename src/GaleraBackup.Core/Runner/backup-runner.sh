@@ -20,7 +20,7 @@ readonly partial=$root/.partial/${id//\//_} locks=$root/.locks
 readonly tail_bytes=33554432 unknown_uuid=00000000-0000-0000-0000-000000000000
 data_paths=()
 user='' password='' trimmed_password='' ca=''
-failed='' codec='' stream='' compressor='' started_at='' uuid='' seqno='' has_partial=''
+failed='' to_lsn='' codec='' stream='' compressor='' started_at='' uuid='' seqno='' has_partial=''
 
 # The client and the tool read an option file of their user after the one that they are given: it must not overrule it.
 export HOME=$run
@@ -504,6 +504,9 @@ check_backup() {
     fail StreamFailed "The stream was not written whole${why:+: $why}. dd ended with $counted, tee with $passed, $compressor with $compressed, the last tee with $summed, the log with $1."
   ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
   [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
+  to_lsn=$(value to_lsn "$partial/"*checkpoints)
+  [[ $(value from_lsn "$partial/"*checkpoints) == "$from_lsn" && $to_lsn =~ ^[0-9]+$ ]] ||
+    fail BackupToolFailed "mariadb-backup did not note the LSN ($from_lsn) that it was to begin from, or none that it came to."
 }
 
 # The tool writes UUID:seqno into a small file of the stream, and nowhere else. The stream names each file twice: before its content, and
@@ -557,7 +560,7 @@ write_manifest() {
     printf '{"schemaVersion":1,"id":%s,"type":"%s",' "$(json_string "$id")" "$([[ -n $parent ]] && echo Incremental || echo Full)"
     printf '"parent":%s,"base":%s,' "$([[ -n $parent ]] && json_string "$parent" || echo null)" "$(json_string "${parent:-$id}")"
     printf '"position":{"seqno":%s,"gtid":%s,' "$(number_or_null "$seqno")" "$([[ -n $gtid ]] && json_string "$gtid" || echo null)"
-    printf '"fromLsn":%s,"toLsn":%s},' "$(value from_lsn "$partial/"*checkpoints)" "$(value to_lsn "$partial/"*checkpoints)"
+    printf '"fromLsn":%s,"toLsn":%s},' "$from_lsn" "$to_lsn"
     printf '"cluster":{%s,"uuid":%s},' "$(fact cluster)" "$([[ -n $uuid ]] && json_string "$uuid" || echo null)"
     printf '"server":{%s,"version":%s,"toolVersion":%s},' "$(fact server)" \
       "$(json_string "$(value server_version "$partial/"*info)")" "$(json_string "$(value tool_version "$partial/"*info)")"

@@ -58,6 +58,8 @@ list_locks() {
 list() {
   local listing
   listing=$(mktemp)
+  # shellcheck disable=SC2064 # Its value now.
+  trap "rm -f -- '$listing'" EXIT
   cd -- "$root"
   {
     find base incr -mindepth 2 -maxdepth 3 -type f ! -path '*[! -~]*' -printf 'f %s %p\n' 2>/dev/null || true

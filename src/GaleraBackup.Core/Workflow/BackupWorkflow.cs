@@ -204,7 +204,7 @@ public static class BackupWorkflow
     private static BackupTypeChoice Choose(BackupContext context, BackupReplica replica, RunnerOptions options, IReadOnlyList<BackupSet> catalogue)
     {
         var choice = BackupTypeChoice.Choose(
-            options.Type, catalogue, NameOf(replica, options), replica.Node.Wsrep!, options.FullBackupCycle, context.Now);
+            options.Type, catalogue, NameOf(replica, options), replica.Node.Wsrep!, replica.Unsafe, options.FullBackupCycle, context.Now);
         var text = $"{choice.Type} backup: {choice.Reason}.";
         if (choice.IsForced)
         {

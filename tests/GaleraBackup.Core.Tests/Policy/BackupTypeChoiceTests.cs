@@ -51,8 +51,12 @@ public sealed class BackupTypeChoiceTests
         Assert.Equal(("NoBaseBackup", FailureKind.Refused), (refusal.ErrorId, refusal.Kind));
     }
 
-    private static BackupTypeChoice Choose(BackupTypeRequest request, BackupSet[] catalogue) =>
-        BackupTypeChoice.Choose(request, catalogue, Cluster, Make.Wsrep(), Cycle, Now);
+    [Fact]
+    public void One_of_an_unsafe_cluster_may_continue_one_of_an_unsafe_cluster() =>
+        Assert.Equal(BackupType.Incremental, Choose(BackupTypeRequest.Auto, [Full("2026-01-05_01-00-00", isUnsafe: true)], isUnsafe: true).Type);
+
+    private static BackupTypeChoice Choose(BackupTypeRequest request, BackupSet[] catalogue, bool isUnsafe = false) =>
+        BackupTypeChoice.Choose(request, catalogue, Cluster, Make.Wsrep(), isUnsafe, Cycle, Now);
 
     private static BackupSet Full(string stamp, string version = "10.11.19-MariaDB", string uuid = Make.Uuid, bool isUnsafe = false) =>
         Make.Backup($"base/{stamp}") with

@@ -29,9 +29,10 @@ internal sealed class RunnerHost : IDisposable
           case $argument in
             --defaults-extra-file=*) cp -p "${argument#*=}" "$STUB/login.cnf" ;;
             --extra-lsndir=*) lsn=${argument#*=} ;;
+            --incremental-lsn=*) from=${argument#*=} ;;
           esac
         done
-        printf 'backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 56789\nlast_lsn = 56790\n' >"$lsn/xtrabackup_checkpoints" || exit 1
+        printf 'backup_type = full-backuped\nfrom_lsn = %s\nto_lsn = 56789\nlast_lsn = 56790\n' "${from:-0}" >"$lsn/xtrabackup_checkpoints" || exit 1
         printf 'tool_name = mariadb-backup\ntool_version = 10.11.19-MariaDB\nserver_version = 10.11.19-MariaDB-log\nbinlog_pos = filename '"'binlog.000007', position '331', GTID of the last change '0-1-99'"'\n' >"$lsn/xtrabackup_info" || exit 1
         cat "$STUB/log" >&2
         . "$STUB/behaviour"
