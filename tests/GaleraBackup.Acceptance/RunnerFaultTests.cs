@@ -70,18 +70,6 @@ public sealed class RunnerFaultTests(LabFixture fixture) : LabTest(fixture)
         Assert.Empty(Backups());
     }
 
-    [Fact]
-    public async Task A_volume_that_fills_up_is_a_failed_stream_and_leaves_nothing_on_it()
-    {
-        await using var volume = await Faults.MakeSmallVolumeAsync(16, Token);
-
-        // Without the ratio the run would be refused before it begins.
-        var result = Module.Invoke($"Invoke-GaleraBackup @cluster -BackupClaim {volume.Claim} -RequiredSpaceRatio 0.01", Cluster);
-
-        FailedWhileCopying("StreamFailed", result);
-        Assert.Empty(Directory.GetFiles(volume.Folder, "*", SearchOption.AllDirectories));
-    }
-
     /// <summary>Refused before anything was touched. Returns what the user reads.</summary>
     private string Refused(string errorId, string script)
     {

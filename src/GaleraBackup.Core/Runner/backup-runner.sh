@@ -492,6 +492,14 @@ take_backup() {
   check_backup "$logged"
 }
 
+# tool_failed STATUS LAST. Its last words may be of something else, and of its own files it only says that it cannot open them.
+tool_failed() {
+  local why
+  why=$(grep -aE 'Errcode|ERROR|[Ee]rror:' "$partial/mariabackup.log" | tail -n 1) || why=$2
+  { : >"$partial/probe"; } 2>"$run/errors" || why+=" The backup volume: $(first_error)"
+  fail BackupToolFailed "mariadb-backup ended with status $1: $why"
+}
+
 # check_backup LOGGED: the status of what wrote the log
 check_backup() {
   local copied counted passed compressed summed last why
@@ -502,7 +510,7 @@ check_backup() {
   why=$(first_error)
   ((counted == 0 && passed == 0 && compressed == 0 && summed == 0 && $1 == 0)) ||
     fail StreamFailed "The stream was not written whole${why:+: $why}. dd ended with $counted, tee with $passed, $compressor with $compressed, the last tee with $summed, the log with $1."
-  ((copied == 0)) || fail BackupToolFailed "mariadb-backup ended with status $copied: $last"
+  ((copied == 0)) || tool_failed "$copied" "$last"
   [[ $last == *'completed OK!' ]] || fail BackupToolFailed "mariadb-backup ended with status 0 but without 'completed OK!': $last"
   to_lsn=$(value to_lsn "$partial/"*checkpoints)
   [[ $(value from_lsn "$partial/"*checkpoints) == "$from_lsn" && $to_lsn =~ ^[0-9]+$ ]] ||

@@ -20,6 +20,7 @@ public sealed class BackupRunnerScriptTests : IDisposable
     public static TheoryData<string, string, string> FailingTools => new()
     {
         { "it ends with 1", "cat \"$STUB/stream\"; echo 'mariabackup: error: it is so' >&2; exit 1", "status 1: mariabackup: error: it is so" },
+        { "it ends with 1 and goes on talking", "echo 'mariabackup: Error: cannot open x' >&2; echo '2026-01-31  1:00:00 0 [Note] InnoDB: bye' >&2; exit 1", "status 1: mariabackup: Error: cannot open x" },
         { "it ends with 1 after its completed OK!", $"cat \"$STUB/stream\"; echo '{RunnerHost.CompletedOk}' >&2; exit 1", "status 1" },
         { "it ends with 0 and says nothing of it", "cat \"$STUB/stream\"", "without 'completed OK!'" },
         { "it goes on after its completed OK!", $"echo '{RunnerHost.CompletedOk}' >&2; echo 'and yet' >&2", "without 'completed OK!'" },

@@ -168,6 +168,11 @@ internal sealed class Containers(LabPaths paths, LabParts parts)
         ContainerProcesses().Select(ProcessTable.Read).OfType<ProcessEntry>()
             .FirstOrDefault(process => process.Arguments is [var program, ..] && Path.GetFileName(program) is "mariadb-backup" or "mariabackup");
 
+    /// <summary>The first process of a pod of the module's, or null where none runs: if it dies, the kernel ends all others of its container.</summary>
+    public static ProcessEntry? FirstOfModulesPod() =>
+        ContainerProcesses().Select(ProcessTable.Read).OfType<ProcessEntry>()
+            .FirstOrDefault(process => process.Arguments is ["/bin/bash", "-c", _, "backup-runner"] && ProcessTable.IsFirst(process.Pid));
+
     private static IEnumerable<ProcessEntry> DatabaseServers() =>
         ContainerProcesses().Select(ProcessTable.Read).OfType<ProcessEntry>()
             .Where(process => process.Arguments is [var program, ..] && Path.GetFileName(program) is "mariadbd" or "mysqld");

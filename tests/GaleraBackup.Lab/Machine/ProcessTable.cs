@@ -46,6 +46,19 @@ internal static class ProcessTable
         }
     }
 
+    /// <summary>Whether it is the first process of its namespace of processes.</summary>
+    public static bool IsFirst(int pid)
+    {
+        try
+        {
+            return File.ReadLines($"/proc/{pid}/status").Any(line => line.StartsWith("NSpid:", StringComparison.Ordinal) && line.EndsWith("\t1", StringComparison.Ordinal));
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>SIGTERM, and SIGKILL after <paramref name="grace"/>; returns when the process is gone.</summary>
     public static async Task EndAsync(int pid, TimeSpan grace, CancellationToken cancellationToken)
     {

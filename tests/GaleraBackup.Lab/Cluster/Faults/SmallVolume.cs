@@ -16,6 +16,13 @@ public sealed class SmallVolume : Fault
 
     /// <summary>The file system's root, as seen from this machine. It belongs to uid and gid 999.</summary>
     public string Folder { get; }
+
+    /// <summary>Has the file system find an error in itself, after which it takes no more writes.</summary>
+    public async Task TurnReadOnlyAsync(CancellationToken cancellationToken)
+    {
+        var device = (await Tool.RunAsync("findmnt", ["--noheadings", "--output", "SOURCE", Folder], cancellationToken)).Trim();
+        await File.WriteAllTextAsync($"/sys/fs/ext4/{Path.GetFileName(device)}/trigger_fs_error", "1", cancellationToken);
+    }
 }
 
 /// <content>Faults of volumes.</content>
@@ -26,7 +33,12 @@ public sealed partial class Faults
     /// <summary>Makes a small volume, its claim bound. Disposing it removes all of it.</summary>
     /// <param name="mebibytes">The size of the file system, from which its own tables are taken.</param>
     /// <param name="cancellationToken">Ends the making, and removes what is there by then.</param>
-    public async Task<SmallVolume> MakeSmallVolumeAsync(int mebibytes, CancellationToken cancellationToken)
+    public Task<SmallVolume> MakeSmallVolumeAsync(int mebibytes, CancellationToken cancellationToken) =>
+        MakeSmallVolumeAsync(mebibytes, inodes: null, cancellationToken);
+
+    /// <param name="inodes">About how many files and folders it takes; null for as many as there may be.</param>
+    /// <inheritdoc cref="MakeSmallVolumeAsync(int, CancellationToken)"/>
+    public async Task<SmallVolume> MakeSmallVolumeAsync(int mebibytes, int? inodes, CancellationToken cancellationToken)
     {
         var claim = $"small-{Guid.NewGuid().ToString("N")[..8]}";
         var folder = Path.Combine(Folder, claim);
@@ -39,10 +51,11 @@ public sealed partial class Faults
             await Tool.RunAsync("truncate", [$"--size={size}M", image], cancellationToken);
 
             // Without reserved blocks and without a journal, what is free is what its name says.
-            await Tool.RunAsync("mkfs.ext4", ["-q", "-m", "0", "-O", "^has_journal", image], cancellationToken);
+            string[] limit = inodes is { } number ? ["-N", number.ToString(CultureInfo.InvariantCulture)] : [];
+            await Tool.RunAsync("mkfs.ext4", ["-q", "-m", "0", "-O", "^has_journal", .. limit, image], cancellationToken);
 
             // The loop device goes with the mount, so `down` has nothing else to undo.
-            await Tool.RunAsync("mount", ["-o", "loop", image, folder], cancellationToken);
+            await Tool.RunAsync("mount", ["-o", "loop,errors=remount-ro", image, folder], cancellationToken);
             Directory.Delete(Path.Combine(folder, "lost+found"));
             Native.ChangeOwner(folder, MysqlUser, MysqlUser);
             await CreateClaimAsync(claim, folder, size, cancellationToken);
