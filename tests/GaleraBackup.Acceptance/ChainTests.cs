@@ -15,7 +15,8 @@ public sealed class ChainTests(LabFixture fixture) : LabTest(fixture)
     public async Task The_clusters_chain_restores_with_the_vendors_own_commands()
     {
         var writes = await DatabaseEndpoint.OfAdminAsync(Client, ordinal: 0, Token);
-        var (writer, runs) = await TakeAsync(writes, "Invoke-GaleraBackup @cluster @store -Compression Gzip", Cluster, Store);
+        var replica = await DatabaseEndpoint.OfAdminAsync(Client, ordinal: 2, Token);
+        var (writer, runs) = await TakeAsync(writes, replica, "Invoke-GaleraBackup @cluster @store -Compression Gzip", Cluster, Store);
         AssertChain(runs, BackupRoot, "10.11.", "gzip");
 
         // The vendor's unpacking and preparing, from its own layout.
@@ -41,7 +42,8 @@ public sealed class ChainTests(LabFixture fixture) : LabTest(fixture)
         var alone = Module.Invoke("Test-GaleraCluster @single", ("single", cluster)).Single<GaleraCluster>();
         Assert.Equal("NoOtherNode", Assert.Single(alone.Findings, finding => finding.Severity == FindingSeverity.Error).Id);
         var (writer, runs) = await TakeAsync(
-            writes, "Invoke-GaleraBackup @single -BackupClaim $claim -AllowUnsafeBackup", ("single", cluster), ("claim", SingleNodeDatabase.BackupClaim));
+            writes, writes, "Invoke-GaleraBackup @single -BackupClaim $claim -AllowUnsafeBackup",
+            ("single", cluster), ("claim", SingleNodeDatabase.BackupClaim));
         AssertChain(runs, Path.Combine(database.Folder, SingleNodeDatabase.BackupClaim), "11.8.", "zstd");
 
         // Nothing that was written can be read in the stream without the key.
@@ -50,14 +52,14 @@ public sealed class ChainTests(LabFixture fixture) : LabTest(fixture)
             mkdir "$DATA.incr"
             zstd -dc "$BACKUP/{runs[0].BackupId}/backup.stream.zst" | mbstream -x -C "$DATA"
             zstd -dc "$BACKUP/{last.BackupId}/backup.stream.zst" | mbstream -x -C "$DATA.incr"
-            ! grep -raq 'written in plain' "$DATA" "$DATA.incr"
+            if grep -raq 'written in plain' "$DATA" "$DATA.incr"; then echo 'Some of it is not encrypted.'; exit 1; fi
             mariadb-backup --prepare --target-dir="$DATA"
             mariadb-backup --prepare --target-dir="$DATA" --incremental-dir="$DATA.incr"
             """);
     }
 
     private async Task<(TransactionWriter Writer, IReadOnlyList<BackupRun> Runs)> TakeAsync(
-        DatabaseEndpoint endpoint, string script, params (string Name, object Value)[] variables)
+        DatabaseEndpoint endpoint, DatabaseEndpoint replica, string script, params (string Name, object Value)[] variables)
     {
         await endpoint.QueryAsync("DROP DATABASE IF EXISTS lab_chain", Token);
         await endpoint.QueryAsync("CREATE DATABASE lab_chain", Token);
@@ -69,6 +71,9 @@ public sealed class ChainTests(LabFixture fixture) : LabTest(fixture)
             for (var number = 0; number <= Incrementals; number++)
             {
                 await ChangeTablesAsync(endpoint, number);
+
+                // A quiet server leaves all of it to its redo log: then an incremental has hardly a changed page, and its LSN is its base's.
+                await replica.QueryAsync("SET GLOBAL innodb_log_checkpoint_now = ON", Token);
                 var result = Module.Invoke($"{script} -BackupType {(number == 0 ? "Full" : "Incremental")}", variables);
                 Assert.Empty(result.Errors);
                 runs.Add(result.Single<BackupRun>());
@@ -111,7 +116,7 @@ public sealed class ChainTests(LabFixture fixture) : LabTest(fixture)
             Assert.Equal(full.Position.ToLsn, manifest.Position.FromLsn);
             Assert.InRange(manifest.StoredBytes, 1, full.StoredBytes);
         });
-        Assert.Equal(runs.Select(run => run.ToLsn).Order(), runs.Select(run => run.ToLsn)); // Equal where the server made no checkpoint between two.
+        Assert.Equal(runs.Select(run => run.ToLsn).Distinct().Order(), runs.Select(run => run.ToLsn));
         Assert.Equal(runs.Select(run => run.Seqno).Distinct().Order(), runs.Select(run => run.Seqno));
         Assert.All(runs, run =>
         {

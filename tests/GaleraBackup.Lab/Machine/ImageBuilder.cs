@@ -14,6 +14,9 @@ internal sealed class ImageBuilder(Debian debian, Narrator narrator)
     private const string MariaDbPackages =
         "mariadb-server,mariadb-backup,galera-4,socat,lsof,rsync,iproute2,procps,ca-certificates,openssl";
 
+    private const string NewerSuite = "trixie";
+    private const string NewerPackages = MariaDbPackages + ",zstd";
+
     // The uid is fixed before the server's package can pick one: the volumes on the host are given to it.
     private const string MysqlUser = """
         echo "mysql:x:999:" >> "$1/etc/group"
@@ -70,7 +73,7 @@ internal sealed class ImageBuilder(Debian debian, Narrator narrator)
     public static string CacheName { get; } = "images-" + Cache.Key("1", MariaDbPackages, MysqlUser, SplitCompressors, PauseSource);
 
     /// <summary>The same for the newer MariaDB.</summary>
-    public static string NewerCacheName { get; } = "newer-image-" + Cache.Key("1", MariaDbPackages, MysqlUser, Tidy);
+    public static string NewerCacheName { get; } = "newer-image-" + Cache.Key("1", NewerSuite, NewerPackages, MysqlUser, Tidy);
 
     /// <summary>The images, each with its archive in the cache.</summary>
     public static IReadOnlyDictionary<string, string> Images { get; } = new Dictionary<string, string>
@@ -84,7 +87,7 @@ internal sealed class ImageBuilder(Debian debian, Narrator narrator)
     public async Task BuildNewerAsync(string folder, CancellationToken cancellationToken)
     {
         var work = Directory.CreateDirectory(Path.Combine(folder, ".work")).FullName;
-        var root = await MakeRootAsync("trixie", $"{MariaDbPackages},zstd", Tidy, work, cancellationToken);
+        var root = await MakeRootAsync(NewerSuite, NewerPackages, Tidy, work, cancellationToken);
         await WriteArchiveAsync(folder, Lab.NewerImage, ["mariadbd"], [root], cancellationToken);
         Directory.Delete(work, recursive: true);
     }
