@@ -62,6 +62,7 @@ public sealed partial record BackupTypeChoice(BackupType Type, BackupSet? Base, 
         {
             { Type: not BackupType.Full } => ($"the newest chain has lost its full backup base/{chain.Base}", true),
             { State: not BackupState.Complete } => ($"{full} is broken: {full.Problem}", true),
+            _ when chain.Backups.FirstOrDefault(backup => backup.State == BackupState.Broken) is { } broken => ($"{broken} is broken: {broken.Problem}", true),
             { Manifest: null } => ($"{full} has no manifest", false),
             _ when now - full.CreatedAt >= cycle => ($"{full} is older than the cycle", false),
             { Manifest.Unsafe: true } when !isUnsafe => ($"{full} was taken of an unsafe cluster", true),

@@ -185,39 +185,44 @@ compress() {
   return "${status:-1}"
 }
 
-# An incremental is worth as much as what it continues: that is read once more, before the replica is touched.
+# An incremental is worth as much as what it continues: the chain is read once more, before the replica is touched.
 check_parent() {
-  local manifest progress_pid damaged status=0
+  local progress_pid damaged
   [[ -n $parent ]] || return 0
-  # Held until the end: nobody removes what this backup is worth nothing without.
+  # Held until the end: nobody removes what this backup is worth nothing without. A listing looks at the lock for a moment.
   { mkdir -p "$locks" && exec 6>>"$locks/${parent#base/}"; } || fail BackupPathNotWritable "uid $(id -u) cannot write to $root on the backup volume."
-  flock -n -s 6 || fail ParentInUse "$parent is just being removed."
+  flock -w 10 -s 6 || fail ParentInUse "$parent is just being removed."
   [[ -f $root/$parent/manifest.json && ! -L $root/$parent ]] || fail ParentDamaged "There is no backup $parent to continue."
-  # The manifest has the hashes of all others, and its own at its end.
-  manifest=$(tr '\0' '\n' <"$root/$parent/manifest.json")
-  [[ $manifest == *",\"sha256\":\"$(printf %s "${manifest%,\"sha256\":*}" | sha256sum | cut -d ' ' -f 1)\"}" ]] ||
-    fail ParentDamaged "The file manifest.json of $parent is not as it was written: no incremental can continue it."
   report_check &
   progress_pid=$!
-  find_damaged "$manifest" >"$run/damaged" &
-  wait $! || status=$?
+  find_damaged >"$run/damaged" &
+  wait $!
   kill -- "-$progress_pid"
   damaged=$(<"$run/damaged")
-  [[ -z $damaged ]] || fail ParentDamaged "The file $damaged of $parent is not as it was written: no incremental can continue it."
-  ((status == 0)) || fail ParentDamaged "The manifest of $parent names no file."
+  [[ -z $damaged ]] || fail ParentDamaged "The file $damaged is not as it was written: no incremental can continue its chain."
 }
 
-# find_damaged MANIFEST
+# Of the full backup and its incrementals. A manifest has the hashes of all others, and its own at its end.
 find_damaged() {
-  local name sum
-  grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' <<<"$1" |
-    sed -E 's/"name":"([^"]+)","size":[0-9]+,"sha256":"([0-9a-f]+)"/\2 \1/' |
+  local folder manifest sum name
+  for folder in "$root/$parent" "$root/incr/${parent#base/}"/*; do
+    [[ -f $folder/manifest.json && ! -L $folder ]] || continue
+    manifest=$(tr '\0' '\n' <"$folder/manifest.json")
+    if [[ $manifest != *",\"sha256\":\"$(printf %s "${manifest%,\"sha256\":*}" | sha256sum | cut -d ' ' -f 1)\"}" ]]; then
+      echo "${folder#"$root"/}/manifest.json"
+      return
+    fi
     while read -r sum name; do
-      [[ $(dd if="$root/$parent/$name" bs=1M status=progress 2>"$run/counted" | sha256sum) == "$sum  -" ]] || { echo "$name"; break; }
-    done
+      if [[ $(dd if="$folder/$name" bs=1M status=progress 2>"$run/counted" | sha256sum) != "$sum  -" ]]; then
+        echo "${folder#"$root"/}/$name"
+        return
+      fi
+    done < <(grep -oE '"name":"[^"/]+","size":[0-9]+,"sha256":"[0-9a-f]{64}"' <<<"$manifest" |
+      sed -E 's/"name":"([^"]+)","size":[0-9]+,"sha256":"([0-9a-f]+)"/\2 \1/')
+  done
 }
 
-# A large base takes longer than a pod's start: what counts is that it goes on.
+# A large chain takes longer than a pod's start: what counts is that it goes on.
 report_check() {
   local bytes=0 last
   while sleep 2; do
@@ -238,7 +243,7 @@ not_writable() {
 # Its two files that grow are opened here: a volume that has not even room for their names is found before the replica is touched.
 make_partial() {
   local lock=$locks/${partial##*/}
-  { mkdir -p "$root/.partial" "$locks" "$root/${id%/*}" && exec 7>>"$lock" && flock -n -x 7 && mkdir "$partial"; } 2>"$run/errors" ||
+  { mkdir -p "$root/.partial" "$locks" "$root/${id%/*}" && exec 7>>"$lock" && flock -w 10 -x 7 && mkdir "$partial"; } 2>"$run/errors" ||
     not_writable
   has_partial=1
   { exec 4>"$partial/mariabackup.log" 8>"$partial/$stream"; } 2>"$run/errors" ||

@@ -15,7 +15,7 @@ public sealed class BackupTypeChoiceTests
         { "a full as old as the cycle", BackupType.Full, false, [Full("2026-01-03_01-00-00")] },
         { "an old full with a young incremental", BackupType.Full, false, [Full("2026-01-02_01-00-00"), Incremental("2026-01-02_01-00-00", "2026-01-09_01-00-00")] },
         { "a young full behind a partial one", BackupType.Incremental, false, [Full("2026-01-05_01-00-00"), Make.Backup("base/2026-01-09_01-00-00", BackupState.Partial)] },
-        { "a broken incremental does not spoil its base", BackupType.Incremental, false, [Full("2026-01-05_01-00-00"), Incremental("2026-01-05_01-00-00", "2026-01-09_01-00-00") with { State = BackupState.Broken }] },
+        { "a broken incremental", BackupType.Full, true, [Full("2026-01-05_01-00-00"), Incremental("2026-01-05_01-00-00", "2026-01-09_01-00-00") with { State = BackupState.Broken }] },
         { "a broken full", BackupType.Full, true, [Full("2026-01-05_01-00-00") with { State = BackupState.Broken, Problem = "a file is missing" }] },
         { "a full whose manifest cannot be read", BackupType.Full, true, [Full("2026-01-05_01-00-00"), Make.Backup("base/2026-01-09_01-00-00", BackupState.Broken)] },
         { "a full behind one whose manifest cannot be read", BackupType.Incremental, false, [Make.Backup("base/2026-01-04_01-00-00", BackupState.Broken), Full("2026-01-05_01-00-00")] },

@@ -11,6 +11,7 @@ namespace GaleraBackup.Core.Tests.Shell;
 public sealed class FlippedByteTests : IDisposable
 {
     private const string Increment = "incr/2026-01-31_01-00-00/2026-02-01_01-00-00";
+    private const string NextIncrement = "incr/2026-01-31_01-00-00/2026-02-02_01-00-00";
 
     private readonly RunnerHost _host;
 
@@ -25,11 +26,13 @@ public sealed class FlippedByteTests : IDisposable
     private string Folder => _host.PathOf($"backup/{RunnerHost.Id}");
 
     [Fact]
-    public async Task A_flipped_byte_in_any_file_of_a_base_is_found()
+    public async Task A_flipped_byte_in_any_file_of_a_chain_is_found()
     {
         await _host.RunAsync(expectedExitCode: 0);
         _host.Continue(Increment, fromLsn: 56789);
-        foreach (var path in Directory.EnumerateFiles(Folder).Where(path => new FileInfo(path).Length > 0))
+        await _host.RunAsync(expectedExitCode: 0);
+        _host.Renew(NextIncrement);
+        foreach (var path in new[] { Folder, _host.PathOf($"backup/{Increment}") }.SelectMany(Directory.EnumerateFiles).Where(path => new FileInfo(path).Length > 0))
         {
             var whole = await File.ReadAllBytesAsync(path, Token);
             foreach (var at in new[] { 0, whole.Length / 2, whole.Length - 2 })
@@ -39,9 +42,9 @@ public sealed class FlippedByteTests : IDisposable
                 var error = await _host.RunRefusedAsync();
 
                 Assert.Equal("ParentDamaged", error.ErrorId);
-                Assert.Contains($"The file {Path.GetFileName(path)} of {RunnerHost.Id}", error.Message, StringComparison.Ordinal);
+                Assert.Contains($"The file {Path.GetRelativePath(_host.PathOf("backup"), path)} is not", error.Message, StringComparison.Ordinal);
                 await File.WriteAllBytesAsync(path, whole, Token);
-                _host.Renew(Increment);
+                _host.Renew(NextIncrement);
             }
         }
 

@@ -145,7 +145,8 @@ public sealed class BackupFolderTests : IDisposable
         Directory.CreateDirectory(Path.Combine(Root, ".locks"));
         using var reader = Process.Start(new ProcessStartInfo("flock", ["-s", Path.Combine(Root, ".locks/2026-01-31_01-00-00"), "sh", "-c", "echo held; read -r _"])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
         })!;
         Assert.Equal("held", await reader.StandardOutput.ReadLineAsync(Token));
 
