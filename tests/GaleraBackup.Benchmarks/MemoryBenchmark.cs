@@ -3,7 +3,7 @@ namespace GaleraBackup.Benchmarks;
 /// <summary>The memory of the process that orchestrates a backup, which no byte of it passes through: as much for a large database as for a small one.</summary>
 internal static class MemoryBenchmark
 {
-    private const int Runs = 5;
+    private const int Runs = 3;
     private const long SmallBytes = 4L << 20;
     private const double LargestDifference = 10;
     private const double Megabyte = 1e6;
