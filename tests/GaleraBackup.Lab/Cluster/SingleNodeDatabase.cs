@@ -177,7 +177,7 @@ public sealed class SingleNodeDatabase : Fault
             Ports = [new V1ContainerPort { Name = "mysql", ContainerPort = 3306 }],
             ReadinessProbe = new V1Probe
             {
-                Exec = new V1ExecAction { Command = ["mariadb", "-NBe", "SELECT 1"] },
+                Exec = new V1ExecAction { Command = ["bash", "-c", "mariadb -NBe \"SHOW STATUS LIKE 'wsrep_local_state_comment'\" | grep -qw Synced"] },
                 PeriodSeconds = 2,
                 TimeoutSeconds = 5,
             },
