@@ -116,7 +116,7 @@ Describe 'Invoke-GaleraBackup' {
                     'On mariadb-server-2: SET GLOBAL wsrep_desync=ON'
                     'Run mariadb-backup to mariadb-phy-backup-data'
                     'SET GLOBAL wsrep_desync=OFF'
-                    'Keep the newest 1 complete backups'
+                    'Keep the new backup and 0 more; remove 2 (6 MiB)'
                     'base/2026-01-01_01-00-00 (3 MiB)'
                     'base/2026-01-08_01-00-00 (3 MiB)'
                 )) {

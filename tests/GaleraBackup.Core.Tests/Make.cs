@@ -85,12 +85,12 @@ internal static class Make
     };
 
     /// <summary>The manifest of a full backup, in JSON.</summary>
-    public static string Manifest(string id, string version = "10.11.19-MariaDB", string uuid = Uuid, bool isUnsafe = false, long databaseBytes = 1 << 30) => BackupManifest.Seal($$"""
+    public static string Manifest(string id, string version = "10.11.19-MariaDB", string uuid = Uuid, bool isUnsafe = false) => BackupManifest.Seal($$"""
         {"schemaVersion":1,"id":"{{id}}","type":"Full","parent":null,"base":"{{id}}",
          "cluster":{"name":"openstack/mariadb-server","namespace":"openstack","statefulSet":"mariadb-server","uuid":"{{uuid}}"},
          "position":{"seqno":4711,"gtid":"0-1-99","fromLsn":0,"toLsn":56789},
          "server":{"version":"{{version}}","toolVersion":"10.11.19","pod":"mariadb-server-2","node":"worker-2"},
-         "startedAt":"2026-01-05T01:00:00Z","finishedAt":"2026-01-05T01:10:00Z","databaseBytes":{{databaseBytes}},"streamedBytes":1048576,"storedBytes":100,"codec":"zstd",
+         "startedAt":"2026-01-05T01:00:00Z","finishedAt":"2026-01-05T01:10:00Z","databaseBytes":1073741824,"streamedBytes":1048576,"storedBytes":100,"codec":"zstd",
          "files":[{"name":"backup.stream.zst","size":100,"sha256":"00"}],"unsafe":{{(isUnsafe ? "true" : "false")}},"options":{"parallel":"2"},
          "encryption":null,"copies":[],"proof":null,"fromANewerMinorVersion":1}
         """.ReplaceLineEndings(""));

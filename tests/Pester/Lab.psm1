@@ -88,7 +88,7 @@ function Get-LabBackup {
         [string] $Folder
     )
 
-    Get-ChildItem -Path (Join-Path -Path (Find-Lab).BackupVolume -ChildPath "$Folder/base/*/backup.successful") |
+    Get-ChildItem -Path (Join-Path -Path (Find-Lab).BackupVolume -ChildPath "$Folder/base/*/manifest.json") |
         ForEach-Object { "base/$($PSItem.Directory.Name)" } | Sort-Object
 }
 

@@ -16,6 +16,9 @@ public sealed record RunnerOptions
     /// <summary>Available space must be more than the data directory's size times this.</summary>
     public decimal RequiredSpaceRatio { get; init; } = 1.2m;
 
+    /// <summary>What earlier backups of this kind took, in bytes; the space that is asked for is at least this times the ratio.</summary>
+    public long ExpectedBytes { get; init; }
+
     /// <summary>For the whole runner. The vendor's is 21600 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(21600);
 
@@ -108,6 +111,7 @@ public static class RunnerPods
                 ["GALERA_BACKUP_DATA_PATHS"] = string.Join('\n', volumes.DataPaths),
                 ["GALERA_BACKUP_KEY_FILES"] = string.Join('\n', volumes.KeyFiles),
                 ["GALERA_BACKUP_SPACE_RATIO_PERMILLE"] = decimal.Ceiling(options.RequiredSpaceRatio * 1000).ToString(CultureInfo.InvariantCulture),
+                ["GALERA_BACKUP_EXPECTED_KIB"] = Number((options.ExpectedBytes + 1023) / 1024),
                 ["GALERA_BACKUP_GO_TIMEOUT"] = Math.Ceiling(options.GoTimeout.TotalSeconds).ToString(CultureInfo.InvariantCulture),
             },
             Mounts = volumes.Mounts,

@@ -12,7 +12,7 @@ exec 3>&1 1>&2
 
 readonly run=/run/galera-backup secrets=/run/secrets/galera-backup
 readonly mount=${GALERA_BACKUP_MOUNT:?} root=${GALERA_BACKUP_ROOT:?} id=${GALERA_BACKUP_ID:?} host=${GALERA_BACKUP_HOST:?} port=${GALERA_BACKUP_PORT:?}
-readonly datadir=${GALERA_BACKUP_DATADIR:?} ratio_permille=${GALERA_BACKUP_SPACE_RATIO_PERMILLE:?}
+readonly datadir=${GALERA_BACKUP_DATADIR:?} ratio_permille=${GALERA_BACKUP_SPACE_RATIO_PERMILLE:?} expected_kib=${GALERA_BACKUP_EXPECTED_KIB:-0}
 readonly go_timeout=${GALERA_BACKUP_GO_TIMEOUT:?} hostname=${GALERA_BACKUP_HOSTNAME:-} ssl_mode=${GALERA_BACKUP_SSL_MODE:-Preferred}
 readonly pipes=${GALERA_BACKUP_PIPES:-} parallel=${GALERA_BACKUP_PARALLEL:-1} throttle=${GALERA_BACKUP_THROTTLE:-0}
 readonly parent=${GALERA_BACKUP_PARENT:-} from_lsn=${GALERA_BACKUP_FROM_LSN:-0} facts=${GALERA_BACKUP_FACTS:?}
@@ -125,12 +125,16 @@ kib_of() {
 }
 
 check_space() {
-  local available
+  local available needed_kib what='the data directory'
   database_kib=$(kib_of)
+  needed_kib=$database_kib
+  if ((expected_kib > needed_kib)); then
+    needed_kib=$expected_kib what='one of the last backups'
+  fi
   available=$(df -Pk "$root" | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)
-  event space databaseKiB "$database_kib" availableKiB "$available" requiredKiB "$((database_kib * ratio_permille / 1000))"
-  ((available * 1000 > database_kib * ratio_permille)) ||
-    fail NotEnoughSpace "The backup volume has $available KiB available; it must be more than $database_kib KiB (the data directory) x $ratio_permille/1000."
+  event space databaseKiB "$database_kib" availableKiB "$available" requiredKiB "$((needed_kib * ratio_permille / 1000))"
+  ((available * 1000 > needed_kib * ratio_permille)) ||
+    fail NotEnoughSpace "The backup volume has $available KiB available; it must be more than $needed_kib KiB ($what) x $ratio_permille/1000."
 }
 
 find_tool() {

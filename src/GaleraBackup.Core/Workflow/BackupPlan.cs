@@ -59,7 +59,7 @@ public sealed record BackupPlan
         ? "Remove no backup: no rule is given"
         : Replica.Unsafe
             ? "Remove no backup: none is removed after a backup of an unsafe cluster"
-            : $"Keep {Decisions.Count(decision => decision.Keep)} backups, the new one among them; remove {(Victims.Any() ? $"{Victims.Count()} ({ByteSize.Format(Victims.Sum(victim => victim.SizeBytes))}):" : "none")}";
+            : $"Keep the new backup and {Decisions.Count(decision => decision.Keep) - 1} more; remove {(Victims.Any() ? $"{Victims.Count()} ({ByteSize.Format(Victims.Sum(victim => victim.SizeBytes))}):" : "none")}";
 
     private static string Indented(string manifest) =>
         string.Join(Environment.NewLine, manifest.TrimEnd().Split('\n').Select(line => $"       {line.TrimEnd('\r')}"));

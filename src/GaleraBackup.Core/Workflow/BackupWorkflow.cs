@@ -61,7 +61,8 @@ public static class BackupWorkflow
     public static async Task<BackupPlan> PlanAsync(BackupContext context, BackupRequest request, CancellationToken cancellationToken)
     {
         var replica = await ChooseReplicaAsync(context, request, cancellationToken).ConfigureAwait(false);
-        var catalogue = await ListAsync(context, replica, request.Runner, request.Retention is not null, cancellationToken).ConfigureAwait(false);
+        var (catalogue, closing) = await ListAsync(context, replica, request.Runner, request.Retention is not null, cancellationToken).ConfigureAwait(false);
+        await closing.ConfigureAwait(false);
         var choice = Choose(context, replica, request.Runner, catalogue);
         var pod = await BuildRunnerAsync(context, replica, For(choice, replica, request.Runner, catalogue), "RUN-ID", cancellationToken).ConfigureAwait(false);
         return new BackupPlan
@@ -83,7 +84,8 @@ public static class BackupWorkflow
     public static async Task<string> PlanRunnerAsync(
         BackupContext context, BackupReplica replica, RunnerOptions options, CancellationToken cancellationToken)
     {
-        var catalogue = await ListAsync(context, replica, options, isPruned: false, cancellationToken).ConfigureAwait(false);
+        var (catalogue, closing) = await ListAsync(context, replica, options, isPruned: false, cancellationToken).ConfigureAwait(false);
+        await closing.ConfigureAwait(false);
         var choice = Choose(context, replica, options, catalogue);
         return context.Kubernetes.RenderPod(await BuildRunnerAsync(
             context, replica, For(choice, replica, options, catalogue), replica.Desync?.RunId ?? "RUN-ID", cancellationToken).ConfigureAwait(false));
@@ -160,10 +162,10 @@ public static class BackupWorkflow
     private static async Task<RunnerSession> StartRunnerAsync(
         BackupContext context, BackupReplica replica, RunnerOptions options, RetentionPolicy? retention, string runId, CancellationToken cancellationToken)
     {
-        var catalogue = await ListAsync(context, replica, options, retention is not null, cancellationToken).ConfigureAwait(false);
-        var choice = Choose(context, replica, options, catalogue);
+        var (catalogue, closing) = await ListAsync(context, replica, options, retention is not null, cancellationToken).ConfigureAwait(false);
         try
         {
+            var choice = Choose(context, replica, options, catalogue);
             return await StartAsync(choice).ConfigureAwait(false);
         }
         catch (GaleraBackupException exception) when (exception.ErrorId == "ParentDamaged" && options.Type == BackupTypeRequest.Auto)
@@ -176,6 +178,10 @@ public static class BackupWorkflow
             throw new GaleraBackupException(
                 exception.ErrorId, exception.Kind, exception.Message,
                 $"{WouldFree(catalogue, retention, replica, options, context.Now)} {exception.Recommendation}", exception.TargetObject, exception);
+        }
+        finally
+        {
+            await closing.ConfigureAwait(false);
         }
 
         async Task<RunnerSession> StartAsync(BackupTypeChoice choice)
@@ -198,7 +204,7 @@ public static class BackupWorkflow
     private static RunnerOptions For(BackupTypeChoice choice, BackupReplica replica, RunnerOptions options, IReadOnlyList<BackupSet> catalogue) => options with
     {
         Parent = choice.Base,
-        RequiredSpaceRatio = options.RequiredSpaceRatio * SpaceForecast.ShareOf(catalogue, NameOf(replica, options), choice.Type),
+        ExpectedBytes = SpaceForecast.ExpectedBytes(catalogue, NameOf(replica, options), choice.Type),
     };
 
     private static BackupTypeChoice Choose(BackupContext context, BackupReplica replica, RunnerOptions options, IReadOnlyList<BackupSet> catalogue)
@@ -227,28 +233,30 @@ public static class BackupWorkflow
             Parent = choice.Base?.BackupId,
         };
 
-    // A full backup continues nothing: if nothing is to be pruned either, nobody needs to look.
-    private static async Task<IReadOnlyList<BackupSet>> ListAsync(
+    // A full backup continues nothing: if nothing is to be pruned either, nobody needs to look. What follows need not wait for the pod's end.
+    private static async Task<(IReadOnlyList<BackupSet> Catalogue, Task Closing)> ListAsync(
         BackupContext context, BackupReplica replica, RunnerOptions options, bool isPruned, CancellationToken cancellationToken)
     {
         if (options.Type == BackupTypeRequest.Full && !isPruned)
         {
-            return [];
+            return ([], Task.CompletedTask);
         }
 
         var store = await ClaimBackupStore.OpenAsync(
             context, replica.Node, replica.StatefulSet, options.BackupClaim, options.BackupPath, readOnly: true, options.StartTimeout, cancellationToken).ConfigureAwait(false);
-        await using (store.ConfigureAwait(false))
+        try
         {
-            try
-            {
-                return await store.ListAsync(cancellationToken).ConfigureAwait(false);
-            }
-            catch (GaleraBackupException exception) when (exception.ErrorId == "NotABackupRoot")
-            {
-                context.Progress.Verbose($"There are no backups yet: {exception.Message}");
-                return []; // The first backup makes it one.
-            }
+            return (await store.ListAsync(cancellationToken).ConfigureAwait(false), store.DisposeAsync().AsTask());
+        }
+        catch (GaleraBackupException exception) when (exception.ErrorId == "NotABackupRoot")
+        {
+            context.Progress.Verbose($"There are no backups yet: {exception.Message}");
+            return ([], store.DisposeAsync().AsTask()); // The first backup makes it one.
+        }
+        catch
+        {
+            await store.DisposeAsync().ConfigureAwait(false);
+            throw;
         }
     }
 

@@ -386,11 +386,15 @@ public sealed class BackupRunnerScriptTests : IDisposable
     }
 
     [Theory]
-    [InlineData(1200, false)] // exactly what is required is not more than it
-    [InlineData(1201, true)]
-    [InlineData(5, false)]
-    public async Task Available_space_must_be_more_than_the_data_times_the_ratio(int availableKiB, bool enough)
+    [InlineData(0, 1200, 1200, false)] // exactly what is required is not more than it
+    [InlineData(0, 1200, 1201, true)]
+    [InlineData(0, 1200, 5, false)]
+    [InlineData(999, 1200, 1201, true)] // earlier backups can only ask for more
+    [InlineData(1500, 1800, 1800, false)]
+    [InlineData(1500, 1800, 1801, true)]
+    public async Task Available_space_must_be_more_than_the_data_or_an_earlier_backup_times_the_ratio(int expectedKiB, int requiredKiB, int availableKiB, bool enough)
     {
+        _host.Settings["GALERA_BACKUP_EXPECTED_KIB"] = $"{expectedKiB}";
         _host.AddTool("du", "#!/bin/bash\nprintf '1000\\t/data\\n'\n");
         _host.AddTool("df", $"#!/bin/bash\nprintf 'Filesystem 1024-blocks Used Available Capacity Mounted on\\nnfs:/x   9999   1   {availableKiB}  1%% /var/backup\\n'\n");
         using var script = _host.Start();
@@ -401,7 +405,7 @@ public sealed class BackupRunnerScriptTests : IDisposable
 
         var events = await _host.EndAsync(script, expectedExitCode: enough ? 0 : 1);
 
-        Assert.Equal(new SpaceEvent(1000, availableKiB, 1200), events[0]);
+        Assert.Equal(new SpaceEvent(1000, availableKiB, requiredKiB), events[0]);
         Assert.Equal(enough ? [] : ["NotEnoughSpace"], events.OfType<ErrorEvent>().Select(error => error.ErrorId));
         Assert.Equal(enough, events.Any(step => step is ReadyEvent));
     }

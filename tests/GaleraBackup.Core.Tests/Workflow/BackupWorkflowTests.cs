@@ -167,13 +167,13 @@ public sealed class BackupWorkflowTests
     [Fact]
     public async Task What_earlier_backups_took_asks_for_more_space()
     {
-        _cluster.AddBackup("base/2026-01-30_01-00-00", databaseBytes: 50);
+        _cluster.AddBackup("base/2026-01-30_01-00-00");
         RunnerPod? created = null;
-        _cluster.OnPodCreated = pod => created = pod.Environment.ContainsKey("GALERA_BACKUP_SPACE_RATIO_PERMILLE") ? pod : created;
+        _cluster.OnPodCreated = pod => created = pod.Environment.ContainsKey("GALERA_BACKUP_EXPECTED_KIB") ? pod : created;
 
         await RunAsync(Auto with { Runner = Auto.Runner with { Type = BackupTypeRequest.Full }, Retention = new RetentionPolicy { KeepLast = 2 } });
 
-        Assert.Equal("2400", created!.Environment["GALERA_BACKUP_SPACE_RATIO_PERMILLE"]);
+        Assert.Equal("1", created!.Environment["GALERA_BACKUP_EXPECTED_KIB"]);
     }
 
     [Fact]
@@ -775,7 +775,7 @@ public sealed class BackupWorkflowTests
         [
             "no findings", "Replica mariadb-server-2", "refused at this moment: lease openstack/galera-backup-mariadb-server is held by alice@elsewhere",
             $"name: {plan.RunnerPod.Name}", "SET GLOBAL wsrep_desync=ON", "out of the endpoints of mariadb", "Run mariadb-backup",
-            "SET GLOBAL wsrep_desync=OFF", "Keep 2 backups", $"{Oldest} (1 B)",
+            "SET GLOBAL wsrep_desync=OFF", "Keep the new backup and 1 more", $"{Oldest} (1 B)",
         ];
         var text = plan.ToString();
         Assert.All(inOrder, part => Assert.Contains(part, text, StringComparison.Ordinal));

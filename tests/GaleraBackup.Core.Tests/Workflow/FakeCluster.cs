@@ -92,7 +92,7 @@ public sealed class FakeCluster : IKubernetesCluster, IGaleraConnector, IProgres
     public TimeSpan GracePeriod { get; set; }
 
     /// <summary>A full backup of this cluster, with its manifest.</summary>
-    public void AddBackup(string id, long databaseBytes = 1 << 30) => _manifests.Add(id, Make.Manifest(id, databaseBytes: databaseBytes).ReplaceLineEndings(""));
+    public void AddBackup(string id) => _manifests.Add(id, Make.Manifest(id).ReplaceLineEndings(""));
 
     /// <summary>Called with each pod that is created.</summary>
     public Action<RunnerPod>? OnPodCreated { get; set; }
